@@ -1,0 +1,187 @@
+// Package activities holds the steps of SendNotification, one a file: what touches the application's database and the
+// providers. A step says what it needs in small interfaces; the mains supply them.
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/silquetech/silque-notifications/internal/rule"
+)
+
+// Activities are the steps, with what they need.
+type Activities struct {
+	Ledger    Ledger
+	Senders   map[rule.Channel]Sender
+	Addresses rule.Addresses
+	// Retry is the profile of a hand-over; it travels with the plan.
+	Retry RetryProfile
+	Log   *slog.Logger
+	// Now is the clock.
+	Now func() time.Time
+	// Observe is told of every attempt, for metrics; it may be nil.
+	Observe func(channel rule.Channel, outcome string, took time.Duration)
+
+	compiled compiledRules
+}
+
+// RetryProfile says how often a delivery is tried, and how far apart.
+type RetryProfile struct {
+	// Attempts counts the first one too.
+	Attempts int           `json:"attempts"`
+	Interval time.Duration `json:"interval"`
+}
+
+// Ledger is the application's database as the steps see it.
+type Ledger interface {
+	// Events reads events with their snapshots.
+	Events(ctx context.Context, ids []string) ([]Event, error)
+	// Models reads the catalog.
+	Models(ctx context.Context) (rule.Models, error)
+	// InForce reads the active notifications of a model and triggers as they were at a revision.
+	InForce(ctx context.Context, model string, triggers []rule.Trigger, revision int64) ([]*rule.Notification, error)
+	// Keep writes what an event came to, at once or not at all. Keeping it twice is the same as once.
+	Keep(ctx context.Context, workflowID string, r Resolution) error
+	// Unsent reads up to limit deliveries of the events that have not ended, oldest first.
+	Unsent(ctx context.Context, eventIDs []string, limit int) ([]Planned, error)
+	// Claim begins an attempt, unless the delivery has ended already.
+	Claim(ctx context.Context, deliveryID string, now time.Time) (Claim, error)
+	// Finish records how an attempt ended.
+	Finish(ctx context.Context, a Attempt) error
+	// Fail ends a delivery and writes the error log. Failing it twice is the same as once.
+	Fail(ctx context.Context, f Failure, now time.Time) error
+	// Settle ends events.
+	Settle(ctx context.Context, eventIDs []string, now time.Time) error
+}
+
+// Event is a captured change as Resolve sees it.
+type Event struct {
+	ID       string
+	Model    string
+	Key      string
+	Action   rule.Action
+	Doc      json.RawMessage
+	OldDoc   json.RawMessage
+	Revision int64
+	// Resolved events have their deliveries already: a repeated step goes on from them.
+	Resolved bool
+}
+
+// Resolution is what one event came to.
+type Resolution struct {
+	EventID string
+	// Reason says why nothing is sent; empty when something is.
+	Reason     string
+	Decisions  []Decision
+	Deliveries []NewDelivery
+	Errors     []ErrorEntry
+	// Reopen is a delivery that is to be handed over again; empty for a change.
+	Reopen string
+}
+
+// Decision is what one candidate notification did with an event.
+type Decision struct {
+	NotificationID string `json:"notification_id"`
+	Version        int64  `json:"version"`
+	// Outcome is one of the Decided constants.
+	Outcome string `json:"outcome"`
+	Detail  string `json:"detail,omitempty"`
+	// Deliveries counts the messages; zero unless it sends.
+	Deliveries int `json:"deliveries"`
+}
+
+// What a notification can do with an event.
+const (
+	DecidedSends       = "sends"
+	DecidedUnchanged   = "value_unchanged"
+	DecidedCondition   = "condition_false"
+	DecidedNoRecipient = "no_valid_recipient"
+	DecidedInvalid     = "invalid_rule"
+)
+
+// NewDelivery is one message to one address.
+type NewDelivery struct {
+	NotificationID      string
+	NotificationVersion int64
+	Channel             rule.Channel
+	Address             string
+	Subject, Text, HTML string
+}
+
+// ErrorEntry is a row for the error log that does not belong to a delivery.
+type ErrorEntry struct {
+	Code           rule.ErrCode
+	Message        string
+	NotificationID string
+	// Key tells several entries of one event and notification apart.
+	Key string
+}
+
+// Planned is a delivery that is to be sent. IDs only: it travels through Temporal.
+type Planned struct {
+	ID             string       `json:"id"`
+	EventID        string       `json:"event_id"`
+	NotificationID string       `json:"notification_id"`
+	Channel        rule.Channel `json:"channel"`
+}
+
+// Claim is an attempt that has begun.
+type Claim struct {
+	// Attempt is its number, from 1; zero when there is nothing to do, because the delivery has ended.
+	Attempt int
+	Message Message
+	// DoubtfulSince is set when an earlier attempt may have reached the provider: when it began.
+	DoubtfulSince *time.Time
+}
+
+// Message is what a Sender hands over.
+type Message struct {
+	DeliveryID          string
+	Channel             rule.Channel
+	To                  string
+	Subject, Text, HTML string
+}
+
+// Attempt is how a try ended.
+type Attempt struct {
+	DeliveryID string
+	Number     int
+	// Outcome is Accepted or a Class.
+	Outcome    string
+	Code       string
+	Detail     string
+	ProviderID string
+	StartedAt  time.Time
+	FinishedAt time.Time
+}
+
+// Accepted is the outcome of an attempt that the provider took.
+const Accepted = "sent"
+
+// Sender hands a message to a provider. Every error is a Refusal; one that is not counts as temporary.
+type Sender interface {
+	// Send gives the provider's name for the message, and its answer, which may hold personal data.
+	Send(ctx context.Context, m Message) (providerID, detail string, err error)
+	// Find asks the provider whether it has the message already. ok is false when it has not, or cannot be asked.
+	Find(ctx context.Context, m Message, since time.Time) (providerID string, ok bool, err error)
+}
+
+// Refusal is a hand-over that did not succeed.
+type Refusal interface {
+	error
+	// Refusal gives the class, a machine code, the wait that the provider asked for (zero when it did not), and the
+	// provider's own words, which may hold personal data.
+	Refusal() (class Class, code string, retryAfter time.Duration, detail string)
+}
+
+// Class says what a refusal means for another try.
+type Class string
+
+// The classes.
+const (
+	Temporary Class = "temporary"
+	Permanent Class = "permanent"
+	Unknown   Class = "unknown"
+)

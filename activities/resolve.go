@@ -1,0 +1,180 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/silquetech/silque-notifications/internal/rule"
+)
+
+// planLimit bounds one plan: its IDs stay far under the 256 KB that a payload should have at most.
+const planLimit = 500
+
+// ResolveInput names the events to resolve.
+type ResolveInput struct {
+	EventIDs []string `json:"event_ids"`
+}
+
+// Plan is what is to be sent.
+type Plan struct {
+	Deliveries []Planned `json:"deliveries,omitempty"`
+	// NotificationIDs are those of the deliveries, sorted.
+	NotificationIDs []string     `json:"notification_ids,omitempty"`
+	Retry           RetryProfile `json:"retry"`
+	// More says that the plan was cut at its limit: resolve again when these have been sent.
+	More bool `json:"more,omitempty"`
+}
+
+// Resolve turns events into deliveries: which notifications fire, for whom, with what text. It writes the deliveries
+// (unique rows), every decision and every error in one transaction an event, and gives those that are still to be sent.
+// Repeating it changes nothing.
+func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (Plan, error) {
+	events, err := a.Ledger.Events(ctx, in.EventIDs)
+	if err != nil {
+		return Plan{}, a.unavailable("read events", err)
+	}
+	models, err := a.Ledger.Models(ctx)
+	if err != nil {
+		return Plan{}, a.unavailable("read the catalog", err)
+	}
+	workflowID := activity.GetInfo(ctx).WorkflowExecution.ID
+	for _, event := range events {
+		if event.Resolved {
+			continue
+		}
+		resolution, err := a.resolution(ctx, event, models)
+		if err != nil {
+			return Plan{}, a.unavailable("read notifications", err)
+		}
+		if err := a.Ledger.Keep(ctx, workflowID, resolution); err != nil {
+			return Plan{}, a.unavailable("keep deliveries", err)
+		}
+	}
+	return a.plan(ctx, in.EventIDs)
+}
+
+// plan reads what is to be sent.
+func (a *Activities) plan(ctx context.Context, eventIDs []string) (Plan, error) {
+	deliveries, err := a.Ledger.Unsent(ctx, eventIDs, planLimit+1)
+	if err != nil {
+		return Plan{}, a.unavailable("read deliveries", err)
+	}
+	plan := Plan{Deliveries: deliveries, Retry: a.Retry}
+	if len(deliveries) > planLimit {
+		plan.Deliveries, plan.More = deliveries[:planLimit], true
+	}
+	seen := make(map[string]bool)
+	for _, d := range plan.Deliveries {
+		if d.NotificationID != "" && !seen[d.NotificationID] {
+			seen[d.NotificationID] = true
+			plan.NotificationIDs = append(plan.NotificationIDs, d.NotificationID)
+		}
+	}
+	sort.Strings(plan.NotificationIDs)
+	return plan, nil
+}
+
+// resolution decides what an event comes to. Its error is the database's alone: whatever is wrong with the event or a
+// rule becomes part of the resolution.
+func (a *Activities) resolution(ctx context.Context, event Event, models rule.Models) (Resolution, error) {
+	switch event.Action {
+	case rule.Test:
+		return testMessage(event), nil
+	case rule.Retry:
+		return reopened(event), nil
+	}
+	r := Resolution{EventID: event.ID}
+	model, ok := models.Model(event.Model)
+	if !ok {
+		return failed(r, rule.EventDecodeFail, "the model is not in the catalog: register it with the notify plugin"), nil
+	}
+	scope, err := scopeOf(model, event)
+	if err != nil {
+		return failed(r, rule.EventDecodeFail, err.Error()), nil
+	}
+	notifications, err := a.Ledger.InForce(ctx, event.Model, rule.TriggersFor(event.Action), event.Revision)
+	if err != nil {
+		return r, err
+	}
+	for _, n := range notifications {
+		a.judge(&r, n, model, scope)
+	}
+	r.Reason = silence(r)
+	return r, nil
+}
+
+func scopeOf(model *rule.Model, event Event) (rule.Scope, error) {
+	doc, err := rule.DecodeDocument(model, event.Doc)
+	if err != nil {
+		return rule.Scope{}, fmt.Errorf("doc: %w", err)
+	}
+	oldDoc, err := rule.DecodeDocument(model, event.OldDoc)
+	if err != nil {
+		return rule.Scope{}, fmt.Errorf("old_doc: %w", err)
+	}
+	return rule.Scope{Doc: doc, OldDoc: oldDoc}, nil
+}
+
+func failed(r Resolution, code rule.ErrCode, message string) Resolution {
+	r.Reason = message
+	r.Errors = append(r.Errors, ErrorEntry{Code: code, Message: message, Key: "event"})
+	return r
+}
+
+// silence says why an event sends nothing; empty when it sends.
+func silence(r Resolution) string {
+	if len(r.Deliveries) > 0 {
+		return ""
+	}
+	switch len(r.Decisions) {
+	case 0:
+		return "no notification was active for this change"
+	case 1:
+		return r.Decisions[0].Detail
+	default:
+		return fmt.Sprintf("none of %d notifications sent; the first: %s", len(r.Decisions), r.Decisions[0].Detail)
+	}
+}
+
+// testText is what a test message says.
+const (
+	testSubject = "Test message"
+	testText    = "This is a test message from Silque Notifications. If you can read it, this channel works."
+)
+
+// testMessage resolves a test event, which carries its address itself.
+func testMessage(event Event) Resolution {
+	r := Resolution{EventID: event.ID}
+	var doc struct {
+		Channel rule.Channel `json:"channel"`
+		To      string       `json:"to"`
+	}
+	if err := json.Unmarshal(event.Doc, &doc); err != nil || doc.To == "" {
+		return failed(r, rule.EventDecodeFail, "a test event needs a channel and an address")
+	}
+	r.Deliveries = []NewDelivery{{Channel: doc.Channel, Address: doc.To, Subject: testSubject, Text: testText}}
+	return r
+}
+
+// reopened resolves a retry event, which names its delivery.
+func reopened(event Event) Resolution {
+	r := Resolution{EventID: event.ID}
+	var doc struct {
+		DeliveryID string `json:"delivery_id"`
+	}
+	if err := json.Unmarshal(event.Doc, &doc); err != nil || doc.DeliveryID == "" {
+		return failed(r, rule.EventDecodeFail, "a retry event needs a delivery")
+	}
+	r.Reopen = doc.DeliveryID
+	return r
+}
+
+// unavailable logs what the database said, and tells Temporal only that it did not answer.
+func (a *Activities) unavailable(step string, err error) error {
+	a.Log.Warn("The application's database did not answer", "step", step, "error", err)
+	return retryStep(step)
+}

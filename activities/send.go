@@ -1,0 +1,129 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/silquetech/silque-notifications/internal/rule"
+)
+
+// SendInput names the delivery to hand over. IDs only: the message is read from the application's database.
+type SendInput struct {
+	DeliveryID     string `json:"delivery_id"`
+	EventID        string `json:"event_id"`
+	NotificationID string `json:"notification_id"`
+}
+
+// SendEmail hands an email to the mail server.
+func (a *Activities) SendEmail(ctx context.Context, in SendInput) error {
+	return a.send(ctx, rule.Email, in)
+}
+
+// SendSMS hands an SMS to its provider.
+func (a *Activities) SendSMS(ctx context.Context, in SendInput) error {
+	return a.send(ctx, rule.SMS, in)
+}
+
+// SendWhatsApp hands a WhatsApp message to its provider.
+func (a *Activities) SendWhatsApp(ctx context.Context, in SendInput) error {
+	return a.send(ctx, rule.WhatsApp, in)
+}
+
+// send makes one attempt: it claims the delivery, hands it over, and writes down how that ended. A delivery that the
+// provider has is never handed over again; one that it may have is asked for first, where the provider can answer.
+func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInput) error {
+	started := a.Now()
+	claim, err := a.Ledger.Claim(ctx, in.DeliveryID, started)
+	if err != nil {
+		return a.interrupted("claim delivery "+in.DeliveryID, err)
+	}
+	if claim.Attempt == 0 {
+		return nil
+	}
+	attempt := a.handOver(ctx, channel, claim)
+	attempt.DeliveryID, attempt.Number = in.DeliveryID, claim.Attempt
+	attempt.StartedAt, attempt.FinishedAt = started, a.Now()
+	if a.Observe != nil {
+		a.Observe(channel, attempt.Outcome, attempt.FinishedAt.Sub(started))
+	}
+	if err := a.finish(ctx, attempt.Attempt); err != nil {
+		return a.interrupted("finish delivery "+in.DeliveryID, err)
+	}
+	if attempt.Outcome == Accepted {
+		return nil
+	}
+	return refused(in.DeliveryID, claim.Attempt, Class(attempt.Outcome), attempt.Code, attempt.retryAfter)
+}
+
+// ended is how a hand-over ended, with the wait that the provider asked for.
+type ended struct {
+	Attempt
+	retryAfter time.Duration
+}
+
+// handOver gives the message to the channel's sender.
+func (a *Activities) handOver(ctx context.Context, channel rule.Channel, claim Claim) (e ended) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			a.Log.Error("A channel panicked", "channel", channel, "delivery", claim.Message.DeliveryID, "panic", cause)
+			e = ended{Attempt: Attempt{Outcome: string(Unknown), Code: "adapter_panic"}}
+		}
+	}()
+	sender, ok := a.Senders[channel]
+	if !ok {
+		return ended{Attempt: Attempt{Outcome: string(Permanent), Code: "channel_not_configured",
+			Detail: fmt.Sprintf("The worker has no settings for %s: see the settings table in README.md.", channel)}}
+	}
+	if claim.DoubtfulSince != nil {
+		providerID, found, err := sender.Find(ctx, claim.Message, *claim.DoubtfulSince)
+		if err != nil {
+			return refusal(err)
+		}
+		if found {
+			return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: "The provider had it already."}}
+		}
+	}
+	providerID, detail, err := sender.Send(ctx, claim.Message)
+	if err != nil {
+		return refusal(err)
+	}
+	return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: detail}}
+}
+
+func refusal(err error) ended {
+	var r Refusal
+	if !errors.As(err, &r) {
+		return ended{Attempt: Attempt{Outcome: string(Temporary), Code: "internal", Detail: err.Error()}}
+	}
+	class, code, retryAfter, detail := r.Refusal()
+	return ended{Attempt: Attempt{Outcome: string(class), Code: code, Detail: detail}, retryAfter: retryAfter}
+}
+
+// finish writes the attempt down. When the provider has the message, forgetting that would send it twice: it tries for
+// as long as the activity may run, even when the worker is being stopped.
+func (a *Activities) finish(ctx context.Context, attempt Attempt) error {
+	deadline := activity.GetInfo(ctx).Deadline
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		err := a.Ledger.Finish(ctx, attempt)
+		if err == nil || attempt.Outcome != Accepted {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// interrupted logs what the database said, and gives the workflow the word to begin the send anew.
+func (a *Activities) interrupted(step string, err error) error {
+	a.Log.Warn("The application's database did not answer", "step", step, "error", err)
+	return interrupted(step)
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/workflows"
+)
+
+// scenario makes one workflow happen, and gives its ID when it has ended.
+type scenario struct {
+	name string
+	play func(ctx context.Context, r *recorder) (workflowID string, err error)
+}
+
+// The rows and texts hold the word canary: a test looks for it in the histories, where it must not be.
+var scenarios = []scenario{
+	{"one-email-sent", func(ctx context.Context, r *recorder) (string, error) {
+		return r.change(ctx, email)
+	}},
+	{"three-channels-in-parallel", func(ctx context.Context, r *recorder) (string, error) {
+		return r.change(ctx, email, sms, whatsapp)
+	}},
+	{"sent-at-the-third-attempt", func(ctx context.Context, r *recorder) (string, error) {
+		return r.broken(ctx, "temporary", 2, email)
+	}},
+	{"failed-after-three-attempts", func(ctx context.Context, r *recorder) (string, error) {
+		return r.broken(ctx, "temporary", 3, email)
+	}},
+	{"refused-for-good", func(ctx context.Context, r *recorder) (string, error) {
+		return r.broken(ctx, "permanent", 1, email, sms)
+	}},
+	{"a-lost-answer", func(ctx context.Context, r *recorder) (string, error) {
+		return r.broken(ctx, "drop", 1, email)
+	}},
+	{"nothing-to-send", func(ctx context.Context, r *recorder) (string, error) {
+		return r.change(ctx, notification(rule.Email, "email", "doc.id < 0"))
+	}},
+	{"test-message", func(ctx context.Context, r *recorder) (string, error) {
+		return r.event(ctx, "/api/v1/test", map[string]any{"channel": "sms", "to": "+12025550199"})
+	}},
+	{"retried-by-hand", retriedByHand},
+	{"three-events-in-a-batch", batch},
+	{"canceled-while-it-waits", canceled},
+}
+
+var (
+	email    = notification(rule.Email, "email", "")
+	sms      = notification(rule.SMS, "phone", "")
+	whatsapp = notification(rule.WhatsApp, "phone", "")
+)
+
+func notification(channel rule.Channel, field, conditions string) map[string]any {
+	return map[string]any{
+		"title": "canary {{ doc.name }}", "message": "canary message for {{ doc.name }}", "channel": channel,
+		"model": "customers", "trigger": "new", "conditions": conditions,
+		"recipients": []map[string]any{{"document_field": "doc." + field}},
+	}
+}
+
+// retriedByHand fails a delivery for good, and records the workflow of the retry.
+func retriedByHand(ctx context.Context, r *recorder) (string, error) {
+	workflowID, err := r.broken(ctx, "permanent", 1, email)
+	if err != nil {
+		return "", err
+	}
+	var failed struct{ Items []struct{ ID string } }
+	if err := r.call(ctx, "GET", "/api/v1/deliveries?status=failed&workflow_id="+workflowID, nil, &failed); err != nil {
+		return "", err
+	}
+	if len(failed.Items) != 1 {
+		return "", fmt.Errorf("%d failed deliveries, want 1", len(failed.Items))
+	}
+	return r.event(ctx, "/api/v1/deliveries/"+failed.Items[0].ID+"/retry", nil)
+}
+
+// batch starts one workflow for three events, as the relay does when there is a backlog.
+func batch(ctx context.Context, r *recorder) (string, error) {
+	if err := r.onlyNotifications(ctx, email, sms); err != nil {
+		return "", err
+	}
+	db := r.stack.Database()
+	var revision int64
+	if err := db.Raw("SELECT revision FROM notify_revision").Scan(&revision).Error; err != nil {
+		return "", err
+	}
+	batchID, now := outbox.NewID(), time.Now().UTC()
+	b := outbox.Batch{ID: batchID}
+	for i := range 3 {
+		e := &outbox.Event{
+			Model: "customers", Key: fmt.Sprint(i), Action: rule.Create, Revision: revision, Source: outbox.FromAPI,
+			Doc:     outbox.Snapshot(fmt.Sprintf(`{"id":%d,"name":"canary","email":"canary%d@example.com","phone":"+12025550100"}`, i, i)),
+			BatchID: &batchID, ClaimedAt: &now,
+		}
+		if err := outbox.Append(db, e); err != nil {
+			return "", err
+		}
+		b.Events = append(b.Events, outbox.Claimed{ID: e.ID, Model: e.Model, Action: string(e.Action)})
+	}
+	// The claim is left to the relay's recovery, which starts it a few seconds later.
+	workflowID := workflows.WorkflowID(batchID)
+	return workflowID, r.settled(ctx, b.Events[0].ID)
+}
+
+// canceled cancels a workflow that waits for its second attempt.
+func canceled(ctx context.Context, r *recorder) (string, error) {
+	if err := r.onlyNotifications(ctx, email); err != nil {
+		return "", err
+	}
+	if err := r.fault(ctx, "email", "slow", 1); err != nil {
+		return "", err
+	}
+	workflowID, eventID, err := r.save(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := r.temporal.CancelWorkflow(ctx, workflowID, ""); err != nil {
+		return "", err
+	}
+	return workflowID, r.ended(ctx, workflowID, eventID)
+}

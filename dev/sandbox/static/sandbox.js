@@ -1,0 +1,61 @@
+// The page works without this file. It shows times in the reader's zone and keeps the live parts of the page fresh.
+(() => {
+  'use strict';
+
+  const everyMs = 2000;
+  const seen = new Map(); // id of a live part -> its HTML as the server last sent it
+
+  function localTimes(root) {
+    for (const time of root.querySelectorAll('time[datetime]')) {
+      const at = new Date(time.dateTime);
+      const today = at.toDateString() === new Date().toDateString();
+      time.textContent = today ? at.toLocaleTimeString() : at.toLocaleString();
+      time.title = at.toISOString();
+    }
+  }
+
+  // Puts a fresh part in place of the old one, and the focus back on the link that had it.
+  function swap(old, fresh) {
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : '';
+    const scrolled = old.scrollTop;
+    localTimes(fresh);
+    old.replaceWith(fresh);
+    fresh.scrollTop = scrolled;
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  function announce(before, after) {
+    const more = parseInt(after, 10) - parseInt(before, 10);
+    if (more > 0) document.getElementById('news').textContent = more === 1 ? '1 new message' : more + ' new messages';
+  }
+
+  async function refresh() {
+    const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const total = document.getElementById('total').textContent;
+    for (const fresh of page.querySelectorAll('[data-live]')) {
+      const old = document.getElementById(fresh.id);
+      if (!old || seen.get(fresh.id) === fresh.outerHTML) continue;
+      seen.set(fresh.id, fresh.outerHTML);
+      swap(old, document.importNode(fresh, true));
+    }
+    announce(total, document.getElementById('total').textContent);
+  }
+
+  async function watch() {
+    if (!document.hidden) {
+      try {
+        await refresh();
+      } catch {
+        // The development stack is restarting: the next round finds it again.
+      }
+    }
+    setTimeout(watch, everyMs);
+  }
+
+  for (const part of document.querySelectorAll('[data-live]')) seen.set(part.id, part.outerHTML);
+  localTimes(document);
+  document.getElementById('message')?.focus({ preventScroll: true });
+  setTimeout(watch, everyMs);
+})();

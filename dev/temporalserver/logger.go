@@ -1,0 +1,108 @@
+package temporalserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+
+	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/log/tag"
+)
+
+// logger hands the server's log to slog. The server's own loggers end the process on Fatal
+// (a port that is taken, a store that cannot be read); this one reports the fault to its
+// owner and ends only the goroutine that met it, so that the caller can say what happened
+// and leave in its own way.
+type logger struct {
+	slog   *slog.Logger
+	faults chan<- error
+}
+
+var (
+	_ log.Logger      = logger{}
+	_ log.WithLogger  = logger{}
+	_ log.SLogWrapper = logger{}
+)
+
+func newLogger(to *slog.Logger, level slog.Leveler, faults chan<- error) logger {
+	if to == nil {
+		to = slog.New(slog.DiscardHandler)
+	}
+	return logger{slog: slog.New(threshold{to.Handler(), level}), faults: faults}
+}
+
+func (l logger) Debug(msg string, tags ...tag.Tag)  { l.log(slog.LevelDebug, msg, tags) }
+func (l logger) Info(msg string, tags ...tag.Tag)   { l.log(slog.LevelInfo, msg, tags) }
+func (l logger) Warn(msg string, tags ...tag.Tag)   { l.log(slog.LevelWarn, msg, tags) }
+func (l logger) Error(msg string, tags ...tag.Tag)  { l.log(slog.LevelError, msg, tags) }
+func (l logger) DPanic(msg string, tags ...tag.Tag) { l.log(slog.LevelError, msg, tags) }
+
+func (l logger) Panic(msg string, tags ...tag.Tag) {
+	l.log(slog.LevelError, msg, tags)
+	panic(msg)
+}
+
+// Fatal never returns: the server's code counts on that and would go on with a nil listener.
+func (l logger) Fatal(msg string, tags ...tag.Tag) {
+	l.log(slog.LevelError, msg, tags)
+	select {
+	case l.faults <- fault(msg, tags):
+	default: // an earlier fault is already there, and is the cause
+	}
+	runtime.Goexit()
+}
+
+// With returns a logger that adds tags to each line.
+func (l logger) With(tags ...tag.Tag) log.Logger {
+	return logger{slog: slog.New(l.slog.Handler().WithAttrs(attrs(tags))), faults: l.faults}
+}
+
+// SLog gives the parts of the server that speak slog the same destination and threshold.
+func (l logger) SLog() *slog.Logger { return l.slog }
+
+func (l logger) log(level slog.Level, msg string, tags []tag.Tag) {
+	ctx := context.Background() // the server's logging interface has none
+	if l.slog.Enabled(ctx, level) {
+		l.slog.LogAttrs(ctx, level, msg, attrs(tags)...)
+	}
+}
+
+func attrs(tags []tag.Tag) []slog.Attr {
+	out := make([]slog.Attr, len(tags))
+	for i, t := range tags {
+		out[i] = slog.Any(t.Key(), t.Value())
+	}
+	return out
+}
+
+// fault is the error for a fatal line: the message and its tags, of which the address and
+// the error are the useful ones.
+func fault(msg string, tags []tag.Tag) error {
+	var text strings.Builder
+	text.WriteString(msg)
+	for _, t := range tags {
+		fmt.Fprintf(&text, ", %s %v", t.Key(), t.Value())
+	}
+	return errors.New(text.String())
+}
+
+// threshold drops records below a level, whatever the handler behind it would accept.
+type threshold struct {
+	slog.Handler
+	level slog.Leveler
+}
+
+func (h threshold) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= h.level.Level() && h.Handler.Enabled(ctx, level)
+}
+
+func (h threshold) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return threshold{h.Handler.WithAttrs(attrs), h.level}
+}
+
+func (h threshold) WithGroup(name string) slog.Handler {
+	return threshold{h.Handler.WithGroup(name), h.level}
+}

@@ -1,0 +1,112 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/activities"
+	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/store"
+)
+
+// Keep writes what an event came to, at once or not at all: its deliveries, its decisions, the errors met. Keeping it
+// twice is the same as once: deliveries and errors are unique rows, and a resolved event stays as it is.
+func (l *Ledger) Keep(ctx context.Context, workflowID string, r activities.Resolution) error {
+	now := time.Now().UTC()
+	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		reason := r.Reason
+		if r.Reopen != "" {
+			var err error
+			if reason, err = l.reopen(tx, workflowID, r, now); err != nil {
+				return err
+			}
+		}
+		if err := l.deliveries.InsertTx(tx, deliveriesOf(workflowID, r, now)); err != nil {
+			return err
+		}
+		if err := l.errors.RecordTx(tx, errorsOf(r)...); err != nil {
+			return err
+		}
+		decisions, err := json.Marshal(r.Decisions)
+		if err != nil {
+			return fmt.Errorf("ledger: decisions of event %s: %w", r.EventID, err)
+		}
+		return outbox.ResolveTx(tx, outbox.Resolution{
+			EventID: r.EventID, WorkflowID: workflowID, Reason: reason, Decisions: decisions, At: now,
+		})
+	})
+}
+
+func deliveriesOf(workflowID string, r activities.Resolution, now time.Time) []*store.Delivery {
+	deliveries := make([]*store.Delivery, len(r.Deliveries))
+	for i, d := range r.Deliveries {
+		deliveries[i] = &store.Delivery{
+			ID: outbox.NewID(), EventID: r.EventID, NotificationID: d.NotificationID,
+			NotificationVersion: d.NotificationVersion, Channel: d.Channel, Address: d.Address,
+			Subject: d.Subject, BodyText: d.Text, BodyHTML: d.HTML,
+			Status: store.DeliveryPending, WorkflowID: workflowID, CreatedAt: now, UpdatedAt: now,
+		}
+	}
+	return deliveries
+}
+
+func errorsOf(r activities.Resolution) []*store.ErrorEntry {
+	entries := make([]*store.ErrorEntry, len(r.Errors))
+	for i, e := range r.Errors {
+		entries[i] = &store.ErrorEntry{
+			Code: string(e.Code), Source: "resolve", Message: e.Message,
+			EventID: r.EventID, NotificationID: e.NotificationID,
+			DedupKey: "resolve:" + r.EventID + ":" + e.NotificationID + ":" + e.Key,
+		}
+	}
+	return entries
+}
+
+// reopen makes a failed delivery pending again because a person asked, and says why not when it cannot.
+func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution, now time.Time) (reason string, err error) {
+	result := tx.Model(&store.Delivery{}).
+		Where("id = ? AND status IN ?", r.Reopen, []store.DeliveryStatus{store.DeliveryFailed, store.DeliveryUnknown}).
+		Updates(map[string]any{
+			"status": store.DeliveryPending, "retry_event_id": r.EventID, "workflow_id": workflowID, "updated_at": now,
+		})
+	if result.Error != nil {
+		return "", fmt.Errorf("ledger: reopen delivery %s: %w", r.Reopen, result.Error)
+	}
+	if result.RowsAffected == 1 {
+		return "", nil
+	}
+	var status store.DeliveryStatus
+	err = tx.Model(&store.Delivery{}).Select("status").Where("id = ?", r.Reopen).Scan(&status).Error
+	if err != nil {
+		return "", fmt.Errorf("ledger: read delivery %s: %w", r.Reopen, err)
+	}
+	if status == "" {
+		return "the delivery no longer exists", nil
+	}
+	return fmt.Sprintf("the delivery was %s, so it was not handed over again", status), nil
+}
+
+// Unsent reads up to limit deliveries of the events that have not ended, oldest first. A delivery belongs to the event
+// that made it, or to the retry event that opened it again.
+func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, limit int) ([]activities.Planned, error) {
+	unsent := []store.DeliveryStatus{store.DeliveryPending, store.DeliverySending}
+	var rows []store.Delivery
+	err := l.db.WithContext(ctx).Select("id", "event_id", "notification_id", "channel").
+		Where("status IN ?", unsent).
+		Where("(event_id IN ? AND retry_event_id = '') OR (retry_event_id <> '' AND retry_event_id IN ?)", eventIDs, eventIDs).
+		Order("id").Limit(limit).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("ledger: read deliveries: %w", err)
+	}
+	planned := make([]activities.Planned, len(rows))
+	for i, row := range rows {
+		planned[i] = activities.Planned{
+			ID: row.ID, EventID: row.EventID, NotificationID: row.NotificationID, Channel: row.Channel,
+		}
+	}
+	return planned, nil
+}

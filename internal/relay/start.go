@@ -1,0 +1,116 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/workflows"
+)
+
+const (
+	// startTimeout bounds one request to Temporal.
+	startTimeout = 10 * time.Second
+	// firstPause and lastPause bound the wait between two tries while Temporal is away.
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+	// markTimeout bounds the note that a workflow was started, even when the relay is being stopped.
+	markTimeout = 5 * time.Second
+)
+
+// start asks Temporal until it has taken the batch's workflow, and notes it. The workflow's ID comes from the batch,
+// which is persisted: whoever repeats the start, at whatever moment the first one died, starts the same workflow once.
+func (r *Relay) start(ctx context.Context, b outbox.Batch) {
+	workflowID := workflows.WorkflowID(b.ID)
+	if !r.untilTaken(ctx, b, workflowID) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTimeout)
+	defer cancel()
+	if err := outbox.MarkStarted(ctx, r.db, b, workflowID); err != nil {
+		r.options.Log.Warn("A start could not be noted; it will be repeated without effect", "batch", b.ID, "error", err)
+	}
+}
+
+func (r *Relay) untilTaken(ctx context.Context, b outbox.Batch, workflowID string) bool {
+	failing := false
+	defer func() {
+		if failing {
+			r.countFailing(-1)
+		}
+	}()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := r.execute(ctx, b, workflowID)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if !failing {
+			failing = true
+			r.countFailing(1)
+			r.options.Log.Warn("Temporal does not take a workflow; its events wait", "workflow", workflowID, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (r *Relay) countFailing(by int) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.failing += by
+}
+
+// execute makes one request. That the workflow exists already, running or ended, is success.
+func (r *Relay) execute(ctx context.Context, b outbox.Batch, workflowID string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	_, err := r.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       workflowID,
+		TaskQueue:                r.options.TaskQueue,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            summary(b),
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			workflows.EventsAttribute.ValueSet(b.EventIDs()), workflows.ModelsAttribute.ValueSet(models(b))),
+	}, workflows.SendNotification, workflows.SendNotificationInput{EventIDs: b.EventIDs()})
+	return err
+}
+
+// summary is the line that Temporal Web UI shows for the workflow. IDs and table names only: a row's key can be an
+// address.
+func summary(b outbox.Batch) string {
+	if len(b.Events) == 1 {
+		e := b.Events[0]
+		if e.Model == "" {
+			return fmt.Sprintf("%s · event %s", e.Action, e.ID)
+		}
+		return fmt.Sprintf("%s %s · event %s", e.Model, e.Action, e.ID)
+	}
+	return fmt.Sprintf("%d events · batch %s", len(b.Events), b.ID)
+}
+
+// models lists the tables of the batch, each once.
+func models(b outbox.Batch) []string {
+	seen := make(map[string]bool)
+	names := []string{}
+	for _, e := range b.Events {
+		if e.Model != "" && !seen[e.Model] {
+			seen[e.Model] = true
+			names = append(names, e.Model)
+		}
+	}
+	sort.Strings(names)
+	return names
+}

@@ -1,0 +1,154 @@
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Compiled is a notification that is ready to look at changes. It is safe for concurrent use.
+type Compiled struct {
+	trigger    Trigger
+	notif      map[string]any
+	watched    *Field
+	watchName  string
+	conditions []condition
+	content    content
+	recipients []recipientSource
+}
+
+// Compile prepares a notification for the changes of its model. It takes a notification as it was when its row changed,
+// which may have become invalid since: a condition that no longer compiles is false (Judge says why), a field that is
+// gone stays as written, and templates that cannot be used make Render fail. The error is an *Error; a notification
+// that passed Validate has none.
+func Compile(n *Notification, m *Model) (*Compiled, error) {
+	switch {
+	case n == nil || m == nil:
+		return nil, &Error{Code: ConditionEvalFail, Message: "a notification and its model are needed"}
+	case n.Model != m.Name:
+		return nil, &Error{Code: ConditionEvalFail, Message: fmt.Sprintf(
+			"the notification is for model %s, not for %s", n.Model, m.Name)}
+	case channelLetters[n.Channel] == "":
+		return nil, &Error{Code: ConditionEvalFail, Message: fmt.Sprintf("unknown channel %q", string(n.Channel))}
+	}
+	c := &Compiled{
+		trigger: n.Trigger, notif: notifValues(n), conditions: compileConditions(n.Conditions, m),
+		content: compileContent(n, m), recipients: compileRecipients(n, m), watchName: n.ValueChangeField,
+	}
+	if field, ok := m.Field(n.ValueChangeField); ok {
+		c.watched = &field
+	}
+	return c, nil
+}
+
+func notifValues(n *Notification) map[string]any {
+	return map[string]any{
+		"id": n.ID, "title": n.Title, "channel": channelLetters[n.Channel], "trigger": string(n.Trigger),
+		"model": n.Model, "active": n.Active,
+	}
+}
+
+// view gives the scope as the rule's names see it. For a delete, doc is the row that is gone, as it was in the Django
+// app: a delete rule names its fields like any other.
+func (c *Compiled) view(s Scope) view {
+	if c.trigger == OnDelete && s.Doc == nil {
+		s.Doc = s.OldDoc
+	}
+	return view{docName: map[string]any(s.Doc), oldDocName: map[string]any(s.OldDoc), notifName: c.notif}
+}
+
+// Fires says whether the change is one that the trigger waits for, and why not. Only value_change looks at the rows:
+// it fires when its field's value differs, compared by type (12.50 equals 12.5, and null differs from every value).
+func (c *Compiled) Fires(s Scope) (fires bool, reason string) {
+	if c.trigger != OnValueChange {
+		return true, ""
+	}
+	switch {
+	case c.watched == nil:
+		return false, fmt.Sprintf("the model has no field %s any more", c.watchName)
+	case s.OldDoc == nil || s.Doc == nil:
+		return false, fmt.Sprintf("whether %s changed is not known: the row before or after the change is missing", c.watchName)
+	case equal(s.OldDoc[c.watchName], s.Doc[c.watchName]):
+		return false, c.watchName + " did not change"
+	default:
+		return true, ""
+	}
+}
+
+// Verdict is what the conditions say about a change.
+type Verdict struct {
+	Sends bool
+	// Reason says it for people, such as "condition false at line 1, 2".
+	Reason string
+	// Lines holds every line that is not blank.
+	Lines []LineResult
+}
+
+// LineResult is what one line of the conditions says.
+type LineResult struct {
+	// Line counts from 1, blank lines included.
+	Line   int
+	Text   string
+	Result bool
+	// Error says why the line is broken; it then counts as false. It holds no values.
+	Error string
+}
+
+// Judge evaluates the conditions. Any true line sends, and so do no conditions at all. All lines are evaluated, so that
+// people can see what each says.
+func (c *Compiled) Judge(s Scope) Verdict {
+	v := c.view(s)
+	verdict := Verdict{Lines: make([]LineResult, 0, len(c.conditions))}
+	for i := range c.conditions {
+		condition := &c.conditions[i]
+		line := LineResult{Line: condition.line, Text: condition.text}
+		result, err := condition.evaluate(v)
+		line.Result = result
+		if err != nil {
+			line.Error = lineError(err)
+		}
+		verdict.Sends = verdict.Sends || result
+		verdict.Lines = append(verdict.Lines, line)
+	}
+	if len(verdict.Lines) == 0 {
+		verdict.Sends = true
+	}
+	verdict.Reason = verdict.reason()
+	return verdict
+}
+
+// lineError leaves the line's number out: LineResult has it.
+func lineError(err error) string {
+	var own *Error
+	if errors.As(err, &own) && own.Column > 0 {
+		return fmt.Sprintf("column %d: %s", own.Column, own.Message)
+	}
+	return err.Error()
+}
+
+func (v Verdict) reason() string {
+	var held, failed, broken []string
+	for _, line := range v.Lines {
+		number := fmt.Sprint(line.Line)
+		switch {
+		case line.Result:
+			held = append(held, number)
+		case line.Error != "":
+			broken = append(broken, number)
+			failed = append(failed, number)
+		default:
+			failed = append(failed, number)
+		}
+	}
+	switch {
+	case len(v.Lines) == 0:
+		return "no conditions"
+	case v.Sends:
+		return "condition true at line " + strings.Join(held, ", ")
+	case len(broken) > 0:
+		return "condition false at line " + strings.Join(failed, ", ") +
+			" (not evaluated because of an error: line " + strings.Join(broken, ", ") + ")"
+	default:
+		return "condition false at line " + strings.Join(failed, ", ")
+	}
+}

@@ -1,0 +1,233 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// The limits of what a person can write.
+const (
+	TitleLimit       = 255       // characters, as in the Django app
+	MessageLimit     = 64 << 10  // bytes
+	HTMLMessageLimit = 256 << 10 // bytes
+	ConditionsLimit  = 16 << 10  // bytes
+	ConditionLimit   = 200       // lines that are not blank
+	RecipientLimit   = 100       // rows
+)
+
+// documentFieldLimit is in bytes; names of columns have at most 63 or so.
+const documentFieldLimit = 255
+
+// Addresses knows what an address looks like.
+type Addresses interface {
+	// Normalize gives an address in the channel's normal form, or an error that says what is wrong with it.
+	Normalize(c Channel, raw string) (string, error)
+}
+
+// Validate checks a notification before it is saved, and gives everything that is wrong with it at once; nothing (nil
+// or empty) when it is valid. The same check guards every way in: form, API and import.
+func Validate(n *Notification, models Models, addresses Addresses) FieldErrors {
+	v := validation{n: n, errs: FieldErrors{}, addresses: addresses}
+	v.model, _ = models.Model(n.Model)
+	v.choices()
+	v.sizes()
+	v.triggerFields()
+	v.templates()
+	v.conditions()
+	v.recipients()
+	return v.errs
+}
+
+// validation collects what is wrong.
+type validation struct {
+	n *Notification
+	// model is nil when it is unknown: then nothing is checked against it.
+	model     *Model
+	addresses Addresses
+	errs      FieldErrors
+}
+
+func (v *validation) choices() {
+	if !slices.Contains(Channels, v.n.Channel) {
+		v.errs.add("channel", "choose one of %s", listed(Channels))
+	}
+	switch {
+	case v.n.Trigger == DaysBefore || v.n.Trigger == DaysAfter:
+		v.errs.add("trigger", "date alerts are not available yet: choose new, update, delete or value_change")
+	case !slices.Contains(Triggers, v.n.Trigger):
+		v.errs.add("trigger", "choose one of new, update, delete, value_change")
+	}
+	switch {
+	case v.n.Model == "":
+		v.errs.add("model", "choose a model")
+	case v.model == nil:
+		v.errs.add("model", "there is no model %s: register it with the notify plugin, or choose another", v.n.Model)
+	}
+}
+
+func listed(channels []Channel) string {
+	names := make([]string, 0, len(channels))
+	for _, c := range channels {
+		names = append(names, string(c))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (v *validation) sizes() {
+	n := v.n
+	hasHTML := strings.TrimSpace(n.HTMLMessage) != ""
+	switch {
+	case n.Channel == Email && strings.TrimSpace(n.Title) == "":
+		v.errs.add("title", "an email needs a title: it is the subject")
+	case utf8.RuneCountInString(n.Title) > TitleLimit:
+		v.errs.add("title", "at most %d characters", TitleLimit)
+	}
+	if strings.TrimSpace(n.Message) == "" && (n.Channel != Email || !hasHTML) {
+		v.errs.add("message", "write a message")
+	}
+	if n.Channel != Email && hasHTML {
+		v.errs.add("html_message", "only an email can have an HTML message")
+	}
+	v.size("message", n.Message, MessageLimit)
+	v.size("html_message", n.HTMLMessage, HTMLMessageLimit)
+	v.size("conditions", n.Conditions, ConditionsLimit)
+	for field, text := range map[string]string{
+		"title": n.Title, "message": n.Message, "html_message": n.HTMLMessage, "conditions": n.Conditions,
+	} {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			v.errs.add(field, "the text is not valid UTF-8, or holds a NUL character")
+		}
+	}
+}
+
+func (v *validation) size(field, text string, limit int) {
+	if len(text) > limit {
+		v.errs.add(field, "at most %d KiB", limit>>10)
+	}
+}
+
+func (v *validation) triggerFields() {
+	if v.n.Trigger != OnValueChange {
+		return
+	}
+	name := v.n.ValueChangeField
+	if name == "" {
+		v.errs.add("value_change_field", "choose the field whose change the trigger waits for")
+		return
+	}
+	if v.model == nil {
+		return
+	}
+	if _, ok := v.model.Field(name); !ok {
+		v.errs.add("value_change_field", "%s", unknownField(v.model.Name, name, v.model.Fields))
+	}
+}
+
+// templates looks at those that are not too large. A title that its channel does not send is looked at too: the channel
+// can be changed.
+func (v *validation) templates() {
+	v.template("title", v.n.Title)
+	v.template("message", v.n.Message)
+	if t, ok := v.template("html_message", v.n.HTMLMessage); ok && v.n.HTMLMessage != "" {
+		if _, err := newHTMLBody(t); err != nil {
+			v.errs.add("html_message", "%s", err)
+		}
+	}
+}
+
+func (v *validation) template(field, text string) (t template, ok bool) {
+	if v.errs[field] != "" {
+		return nil, false
+	}
+	t, err := parseTemplate(text)
+	if err != nil {
+		v.errs.add(field, "%s", err)
+		return nil, false
+	}
+	if v.model == nil {
+		return t, true
+	}
+	v.all(field, t.bind(v.model))
+	return t, v.errs[field] == ""
+}
+
+// errorsShown bounds the errors of one field: a person mends the first ones and looks again.
+const errorsShown = 20
+
+// all joins what is wrong with one field, a line each.
+func (v *validation) all(field string, errs []error) {
+	if len(errs) == 0 {
+		return
+	}
+	var messages []string
+	for _, err := range errs[:min(len(errs), errorsShown)] {
+		messages = append(messages, err.Error())
+	}
+	if more := len(errs) - len(messages); more > 0 {
+		messages = append(messages, fmt.Sprintf("and %d more", more))
+	}
+	v.errs.add(field, "%s", strings.Join(messages, "\n"))
+}
+
+func (v *validation) conditions() {
+	if v.model == nil || v.errs["conditions"] != "" {
+		return
+	}
+	lines := compileConditions(v.n.Conditions, v.model)
+	if len(lines) > ConditionLimit {
+		v.errs.add("conditions", "at most %d lines", ConditionLimit)
+		return
+	}
+	var errs []error
+	for _, c := range lines {
+		if c.broken != nil {
+			errs = append(errs, fmt.Errorf("line %d, %s", c.line, lineError(c.broken)))
+		}
+	}
+	v.all("conditions", errs)
+}
+
+func (v *validation) recipients() {
+	rows := v.n.Recipients
+	if len(rows) > RecipientLimit {
+		v.errs.add("recipients", "at most %d rows", RecipientLimit)
+		return
+	}
+	blank := 0
+	for i, row := range rows {
+		field := fmt.Sprintf("recipients[%d]", i)
+		if strings.TrimSpace(row.Address) == "" && strings.TrimSpace(row.DocumentField) == "" {
+			blank++
+			v.errs.add(field, "the row is blank: fill it in or remove it")
+			continue
+		}
+		v.address(field+".address", row.Address)
+		v.documentField(field+".document_field", row.DocumentField)
+	}
+	if blank == len(rows) {
+		v.errs.add("recipients", "at least one recipient is needed")
+	}
+}
+
+func (v *validation) address(field, address string) {
+	if strings.TrimSpace(address) == "" || v.errs["channel"] != "" {
+		return
+	}
+	if _, err := v.addresses.Normalize(v.n.Channel, strings.TrimSpace(address)); err != nil {
+		v.errs.add(field, "%s", err)
+	}
+}
+
+func (v *validation) documentField(field, documentField string) {
+	switch {
+	case strings.TrimSpace(documentField) == "" || v.model == nil || v.errs["channel"] != "":
+	case len(documentField) > documentFieldLimit:
+		v.errs.add(field, "at most %d characters", documentFieldLimit)
+	default:
+		if err := checkRecipientField(documentField, v.n.Channel, v.model); err != nil {
+			v.errs.add(field, "%s", err)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/silquetech/silque-notifications/internal/rule"
+)
+
+// DeliveryStatus is how far a delivery has come.
+type DeliveryStatus string
+
+// The statuses of a delivery.
+const (
+	DeliveryPending    DeliveryStatus = "pending"    // waits for its first attempt, or for the next
+	DeliverySending    DeliveryStatus = "sending"    // an attempt is under way
+	DeliverySent       DeliveryStatus = "sent"       // the provider has taken it
+	DeliveryDelivered  DeliveryStatus = "delivered"  // the provider says that it arrived
+	DeliveryFailed     DeliveryStatus = "failed"     // refused for good, or the attempts are used up
+	DeliveryUnknown    DeliveryStatus = "unknown"    // the provider may have taken it: its last answer was lost
+	DeliverySuppressed DeliveryStatus = "suppressed" // the address does not want it
+)
+
+// Delivery is one message to one address on one channel, because of one event and one notification.
+type Delivery struct {
+	ID                  string `gorm:"primaryKey"`
+	EventID             string
+	NotificationID      string
+	NotificationVersion int64
+	Channel             rule.Channel
+	Address             string
+	Subject             string
+	BodyText            string
+	BodyHTML            string
+	Status              DeliveryStatus
+	// Attempts counts the tries to hand it over, those by hand included.
+	Attempts   int
+	ProviderID string
+	// ErrorCode is that of the last attempt; empty after a success.
+	ErrorCode  string
+	WorkflowID string
+	// RetryEventID is the event by which a person asked for another try; empty otherwise.
+	RetryEventID string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	// ClaimedAt is when the last attempt began.
+	ClaimedAt *time.Time
+	SentAt    *time.Time
+}
+
+// TableName is fixed by the migrations.
+func (Delivery) TableName() string { return "notify_deliveries" }
+
+// Done says whether the delivery has ended, well or badly.
+func (d *Delivery) Done() bool { return d.Status != DeliveryPending && d.Status != DeliverySending }
+
+// Taken says whether the provider has the message: it is never handed over again.
+func (d *Delivery) Taken() bool { return d.Status == DeliverySent || d.Status == DeliveryDelivered }
+
+// Attempt is one try to hand a delivery to a provider.
+type Attempt struct {
+	DeliveryID string `gorm:"primaryKey" json:"-"`
+	Number     int    `gorm:"primaryKey;autoIncrement:false" json:"number"`
+	// Outcome is "sent" or the class of the refusal: temporary, permanent, unknown.
+	Outcome string `json:"outcome"`
+	Code    string `json:"code"`
+	// Detail is the provider's answer in its own words; it may hold an address.
+	Detail     string    `json:"detail"`
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
+}
+
+// TableName is fixed by the migrations.
+func (Attempt) TableName() string { return "notify_attempts" }
+
+// Deliveries keeps the messages and what became of them.
+type Deliveries struct{ DB *gorm.DB }
+
+// DeliveryFilter narrows a list; empty fields do not.
+type DeliveryFilter struct {
+	EventID, NotificationID, Channel, Address, Status, ProviderID, ErrorCode, WorkflowID string
+}
+
+// Get reads one delivery, or gives ErrNotFound.
+func (s Deliveries) Get(ctx context.Context, id string) (*Delivery, error) {
+	d := new(Delivery)
+	if err := session(s.DB).WithContext(ctx).Take(d, "id = ?", id).Error; err != nil {
+		return nil, found(err)
+	}
+	return d, nil
+}
+
+// Attempts reads the tries of one delivery, in their order.
+func (s Deliveries) Attempts(ctx context.Context, id string) ([]Attempt, error) {
+	attempts := []Attempt{}
+	err := session(s.DB).WithContext(ctx).Where("delivery_id = ?", id).Order("number").Find(&attempts).Error
+	if err != nil {
+		return nil, fmt.Errorf("store: attempts of delivery %s: %w", id, err)
+	}
+	return attempts, nil
+}
+
+// List reads a page, newest first. The bodies are left out.
+func (s Deliveries) List(ctx context.Context, f DeliveryFilter, p Paging) (Page[*Delivery], error) {
+	query := f.apply(session(s.DB).WithContext(ctx)).Omit("body_text", "body_html")
+	page, err := newestFirst(query, p, func(d *Delivery) string { return d.ID })
+	if err != nil {
+		return page, fmt.Errorf("store: list deliveries: %w", err)
+	}
+	return page, nil
+}
+
+// IDs reads up to limit IDs that match, oldest first, after the given one: for retrying by filter, page by page.
+func (s Deliveries) IDs(ctx context.Context, f DeliveryFilter, after string, limit int) (ids []string, err error) {
+	err = f.apply(session(s.DB).WithContext(ctx)).Model(&Delivery{}).Where("id > ?", after).
+		Order("id").Limit(limit).Pluck("id", &ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("store: deliveries of a filter: %w", err)
+	}
+	return ids, nil
+}
+
+// OfEvents reads the deliveries of events, oldest first, without their bodies.
+func (s Deliveries) OfEvents(ctx context.Context, eventIDs []string) (deliveries []*Delivery, err error) {
+	err = session(s.DB).WithContext(ctx).Omit("body_text", "body_html").
+		Where("event_id IN ?", eventIDs).Order("id").Find(&deliveries).Error
+	if err != nil {
+		return nil, fmt.Errorf("store: deliveries of events: %w", err)
+	}
+	return deliveries, nil
+}
+
+// InsertTx stores deliveries in the caller's transaction. One that is there already (the same event, notification,
+// channel and address) stays as it is.
+func (s Deliveries) InsertTx(tx *gorm.DB, deliveries []*Delivery) error {
+	if len(deliveries) == 0 {
+		return nil
+	}
+	err := session(tx).Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(deliveries, 200).Error
+	if err != nil {
+		return fmt.Errorf("store: insert %d deliveries: %w", len(deliveries), err)
+	}
+	return nil
+}
+
+// Claim begins an attempt: it counts it and marks the delivery sending, unless it has ended already. It gives the
+// delivery as it was before (so that a caller sees a success, or a claim that a dead process left) and the number of
+// the attempt, 0 when there is nothing to do.
+func (s Deliveries) Claim(ctx context.Context, id string, now time.Time) (before *Delivery, attempt int, err error) {
+	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		before = new(Delivery)
+		query := tx
+		if tx.Name() == "postgres" {
+			query = tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+		}
+		if err := query.Take(before, "id = ?", id).Error; err != nil {
+			return found(err)
+		}
+		if before.Done() {
+			return nil
+		}
+		attempt = before.Attempts + 1
+		return tx.Model(&Delivery{}).Where("id = ?", id).
+			Updates(map[string]any{"status": DeliverySending, "attempts": attempt, "claimed_at": now, "updated_at": now}).Error
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("store: claim delivery %s: %w", id, err)
+	}
+	return before, attempt, nil
+}
+
+// Finish records how an attempt ended, and what that makes of the delivery. Answers can come late, when the workflow has
+// given the attempt up: a refusal then changes nothing, and a success makes it sent, unless the provider has already
+// said that it arrived.
+func (s Deliveries) Finish(ctx context.Context, a Attempt, status DeliveryStatus, providerID string) error {
+	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&a).Error; err != nil {
+			return err
+		}
+		delivery := tx.Model(&Delivery{}).Where("id = ?", a.DeliveryID)
+		changes := map[string]any{"status": status, "error_code": a.Code, "updated_at": a.FinishedAt}
+		if status == DeliverySent {
+			changes["status"] = gorm.Expr("CASE WHEN status = ? THEN status ELSE ? END", DeliveryDelivered, DeliverySent)
+			changes["sent_at"], changes["provider_id"] = a.FinishedAt, providerID
+		} else {
+			delivery = delivery.Where("status IN ?", []DeliveryStatus{DeliveryPending, DeliverySending})
+		}
+		return delivery.Updates(changes).Error
+	})
+	if err != nil {
+		return fmt.Errorf("store: finish attempt %d of delivery %s: %w", a.Number, a.DeliveryID, err)
+	}
+	return nil
+}
+
+// FailTx ends a delivery that was not taken. One that was is left alone.
+func (s Deliveries) FailTx(tx *gorm.DB, id string, status DeliveryStatus, code string, now time.Time) error {
+	err := session(tx).Model(&Delivery{}).
+		Where("id = ? AND status IN ?", id, []DeliveryStatus{DeliveryPending, DeliverySending}).
+		Updates(map[string]any{"status": status, "error_code": code, "updated_at": now}).Error
+	if err != nil {
+		return fmt.Errorf("store: fail delivery %s: %w", id, err)
+	}
+	return nil
+}
+
+func (f DeliveryFilter) apply(query *gorm.DB) *gorm.DB {
+	return equal(query, map[string]string{
+		"event_id": f.EventID, "notification_id": f.NotificationID, "channel": f.Channel, "address": f.Address,
+		"status": f.Status, "provider_id": f.ProviderID, "error_code": f.ErrorCode, "workflow_id": f.WorkflowID,
+	})
+}
+
+// escapeLike takes the meaning from LIKE's own characters.
+func escapeLike(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+}

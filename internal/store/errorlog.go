@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/silquetech/silque-notifications/internal/outbox"
+)
+
+// ErrorEntry is a row of the error log: what went wrong, where, for which event and delivery, with a machine code.
+type ErrorEntry struct {
+	ID   string `gorm:"primaryKey"`
+	Code string
+	// Source is the part of the system that met it: "resolve", "send", "relay".
+	Source  string
+	Message string
+	// EventID, DeliveryID and NotificationID are empty where the error has none.
+	EventID        string
+	DeliveryID     string
+	NotificationID string
+	Attempt        int
+	// Context is a JSON object with what else is known.
+	Context    outbox.Snapshot
+	Resolved   bool
+	ResolvedAt *time.Time
+	// DedupKey makes the same failure, recorded twice by a repeated step, one row.
+	DedupKey  string
+	CreatedAt time.Time
+}
+
+// TableName is fixed by the migrations.
+func (ErrorEntry) TableName() string { return "notify_errors" }
+
+// Errors keeps the error log.
+type Errors struct{ DB *gorm.DB }
+
+// ErrorFilter narrows a list; empty fields do not.
+type ErrorFilter struct {
+	Code, Source, EventID, DeliveryID, NotificationID string
+	Resolved                                          *bool
+}
+
+// RecordTx writes entries in the caller's transaction; one whose DedupKey is known stays as it is. It fills in ID and
+// CreatedAt.
+func (s Errors) RecordTx(tx *gorm.DB, entries ...*ErrorEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	now := time.Now().UTC()
+	for _, e := range entries {
+		e.ID, e.CreatedAt = outbox.NewID(), now
+		if e.DedupKey == "" {
+			e.DedupKey = e.ID
+		}
+	}
+	if err := session(tx).Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(entries, 200).Error; err != nil {
+		return fmt.Errorf("store: record %d errors: %w", len(entries), err)
+	}
+	return nil
+}
+
+// Get reads one entry, or gives ErrNotFound.
+func (s Errors) Get(ctx context.Context, id string) (*ErrorEntry, error) {
+	e := new(ErrorEntry)
+	if err := session(s.DB).WithContext(ctx).Take(e, "id = ?", id).Error; err != nil {
+		return nil, found(err)
+	}
+	return e, nil
+}
+
+// List reads a page, newest first.
+func (s Errors) List(ctx context.Context, f ErrorFilter, p Paging) (Page[*ErrorEntry], error) {
+	query := equal(session(s.DB).WithContext(ctx), map[string]string{
+		"code": f.Code, "source": f.Source, "event_id": f.EventID, "delivery_id": f.DeliveryID,
+		"notification_id": f.NotificationID,
+	})
+	if f.Resolved != nil {
+		query = query.Where("resolved = ?", *f.Resolved)
+	}
+	page, err := newestFirst(query, p, func(e *ErrorEntry) string { return e.ID })
+	if err != nil {
+		return page, fmt.Errorf("store: list errors: %w", err)
+	}
+	return page, nil
+}
+
+// Resolve marks an entry as dealt with, or gives ErrNotFound. Resolving twice is fine.
+func (s Errors) Resolve(ctx context.Context, id string) (*ErrorEntry, error) {
+	now := time.Now().UTC()
+	err := session(s.DB).WithContext(ctx).Model(&ErrorEntry{}).Where("id = ? AND NOT resolved", id).
+		Updates(map[string]any{"resolved": true, "resolved_at": now}).Error
+	if err != nil {
+		return nil, fmt.Errorf("store: resolve error %s: %w", id, err)
+	}
+	return s.Get(ctx, id)
+}

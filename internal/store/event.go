@@ -1,0 +1,38 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/outbox"
+)
+
+// Events reads the outbox for people; the outbox package itself writes it.
+type Events struct{ DB *gorm.DB }
+
+// EventFilter narrows a list; empty fields do not.
+type EventFilter struct{ Model, Key, Action, Status, Source, WorkflowID string }
+
+// Get reads one event with its snapshots, or gives ErrNotFound.
+func (s Events) Get(ctx context.Context, id string) (*outbox.Event, error) {
+	e := new(outbox.Event)
+	if err := session(s.DB).WithContext(ctx).Take(e, "id = ?", id).Error; err != nil {
+		return nil, found(err)
+	}
+	return e, nil
+}
+
+// List reads a page, newest first, without snapshots and decisions.
+func (s Events) List(ctx context.Context, f EventFilter, p Paging) (Page[*outbox.Event], error) {
+	query := equal(session(s.DB).WithContext(ctx), map[string]string{
+		"model": f.Model, "key": f.Key, "action": f.Action, "status": f.Status, "source": f.Source,
+		"workflow_id": f.WorkflowID,
+	}).Omit("doc", "old_doc", "decisions")
+	page, err := newestFirst(query, p, func(e *outbox.Event) string { return e.ID })
+	if err != nil {
+		return page, fmt.Errorf("store: list events: %w", err)
+	}
+	return page, nil
+}

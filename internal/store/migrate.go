@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"gorm.io/gorm"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// versionTable keeps which migrations have run; the name leaves the application's own goose table alone.
+const versionTable = "notify_migrations"
+
+// Migrate brings the tables up to date, and does nothing when they are. Several processes may call it at once: on
+// Postgres they wait for each other on an advisory lock, on SQLite on the file's write lock.
+func Migrate(ctx context.Context, db *gorm.DB) error {
+	provider, err := migrationProvider(db)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("store: migrate: %w", err)
+	}
+	return nil
+}
+
+func migrationProvider(db *gorm.DB) (*goose.Provider, error) {
+	pool, err := db.DB()
+	if err != nil {
+		return nil, fmt.Errorf("store: connection pool: %w", err)
+	}
+	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithTableName(versionTable)}
+	if db.Name() == "postgres" {
+		dialect = goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, fmt.Errorf("store: migration lock: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	files, err := fs.Sub(migrations, "migrations/"+db.Name())
+	if err != nil {
+		return nil, fmt.Errorf("store: migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(dialect, pool, files, options...)
+	if err != nil {
+		return nil, fmt.Errorf("store: migrations: %w", err)
+	}
+	return provider, nil
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/catalog"
+	"github.com/silquetech/silque-notifications/internal/rule"
+)
+
+// Rows reads rows of the application's own tables, as the catalog describes them.
+type Rows struct{ DB *gorm.DB }
+
+// Row gives the row with a primary key, as a snapshot, or ErrNotFound. The parts of a composite key are joined by
+// commas. Table and columns come from the catalog and are quoted; the key is a parameter.
+func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMessage, error) {
+	parts := []string{key}
+	if len(m.PrimaryKey) > 1 {
+		parts = strings.Split(key, ",")
+	}
+	if len(parts) != len(m.PrimaryKey) {
+		return nil, ErrNotFound
+	}
+	query := session(s.DB).WithContext(ctx).Table(m.Name)
+	for i, column := range m.PrimaryKey {
+		value, ok := keyValue(m, column, parts[i])
+		if !ok {
+			return nil, ErrNotFound
+		}
+		query = query.Where(map[string]any{column: value})
+	}
+	var columns []string
+	for _, f := range m.Fields {
+		columns = append(columns, f.Name)
+	}
+	values := make(map[string]any)
+	if err := query.Select(columns).Limit(1).Find(&values).Error; err != nil {
+		return nil, fmt.Errorf("store: read a row of %s: %w", m.Name, err)
+	}
+	if len(values) == 0 {
+		return nil, ErrNotFound
+	}
+	return catalog.EncodeColumns(m, values), nil
+}
+
+// keyValue gives a part of a key in its column's type, so that the column's index serves; false for a text that no row
+// can have.
+func keyValue(m *catalog.Model, column, text string) (value any, ok bool) {
+	field, _ := m.Field(column)
+	if field.Type != rule.Integer {
+		return text, true
+	}
+	number, err := strconv.ParseInt(text, 10, 64)
+	return number, err == nil
+}

@@ -1,0 +1,84 @@
+// Package testdb gives tests real databases: a SQLite file and, where Postgres is installed, a database in a Postgres
+// server that the test process starts for itself and stops at its end.
+package testdb
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/store"
+)
+
+// Run runs a package's tests and stops the Postgres server if one of them started it. A package that uses Postgres,
+// PostgresURL or Each has:
+//
+//	func TestMain(m *testing.M) { os.Exit(testdb.Run(m)) }
+func Run(m *testing.M) int {
+	defer stopServer()
+	return m.Run()
+}
+
+// Each runs a test on both databases, each time on a new one whose tables are up to date. The subtests are parallel.
+func Each(t *testing.T, test func(t *testing.T, db *gorm.DB)) {
+	t.Helper()
+	t.Run("on SQLite", func(t *testing.T) {
+		t.Parallel()
+		test(t, SQLite(t))
+	})
+	t.Run("on Postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, Postgres(t))
+	})
+}
+
+// SQLite gives a new database in a file of the test's own folder.
+func SQLite(t testing.TB) *gorm.DB {
+	t.Helper()
+	return Open(t, SQLiteURL(t))
+}
+
+// SQLiteURL names a SQLite file that does not exist yet, in the test's own folder.
+func SQLiteURL(t testing.TB) string {
+	t.Helper()
+	return "sqlite://" + filepath.Join(t.TempDir(), "test.db")
+}
+
+// Postgres gives a new database in the test process's own server. Without an installed Postgres the test is skipped,
+// except in CI (environment CI=true), where it fails: CI installs it.
+func Postgres(t testing.TB) *gorm.DB {
+	t.Helper()
+	return Open(t, PostgresURL(t))
+}
+
+// PostgresURL names a new, empty database in the test process's own server.
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	url, err := createDatabase()
+	if err == nil {
+		return url
+	}
+	if err == errNotInstalled && os.Getenv("CI") != "true" {
+		t.Skip("Postgres is not installed here (Debian: apt-get install postgresql)")
+	}
+	t.Fatalf("a Postgres for the test: %v", err)
+	return ""
+}
+
+// Open connects and migrates, and disconnects when the test ends.
+func Open(t testing.TB, url string) *gorm.DB {
+	t.Helper()
+	db, err := store.Open(url, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close(db) })
+	if err := store.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}

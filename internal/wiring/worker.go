@@ -1,0 +1,165 @@
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/activities"
+	"github.com/silquetech/silque-notifications/internal/address"
+	"github.com/silquetech/silque-notifications/internal/config"
+	"github.com/silquetech/silque-notifications/internal/ledger"
+	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/workflows"
+)
+
+// Worker runs workflows and activities until it is told to stop.
+type Worker struct {
+	temporal *Temporal
+	config   *config.Config
+	senders  *senders
+	steps    *activities.Activities
+	metrics  *workerMetrics
+	log      *slog.Logger
+}
+
+// NewWorker gives a worker on a database whose tables are up to date. Close it after Run.
+func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*Worker, error) {
+	senders, err := newSenders(c)
+	if err != nil {
+		return nil, err
+	}
+	metrics := newWorkerMetrics()
+	steps := &activities.Activities{
+		Observe:   metrics.observe,
+		Ledger:    ledger.New(db),
+		Senders:   senders.byChannel,
+		Addresses: address.Normalizer{DefaultRegion: c.Notify.DefaultRegion},
+		Retry:     activities.RetryProfile{Attempts: c.Notify.RetryAttempts, Interval: c.Notify.RetryInterval},
+		Log:       log,
+		Now:       func() time.Time { return time.Now().UTC() },
+	}
+	return &Worker{temporal: t, config: c, senders: senders, steps: steps, metrics: metrics, log: log}, nil
+}
+
+// Channels lists the channels that have settings.
+func (w *Worker) Channels() []rule.Channel {
+	var configured []rule.Channel
+	for _, channel := range rule.Channels {
+		if _, ok := w.senders.byChannel[channel]; ok {
+			configured = append(configured, channel)
+		}
+	}
+	return configured
+}
+
+// Metrics gives the worker's figures.
+func (w *Worker) Metrics() prometheus.Gatherer { return w.metrics.registry }
+
+// Close ends the channels' connections.
+func (w *Worker) Close(ctx context.Context) error { return w.senders.close(ctx) }
+
+// Run works until ctx ends, then stops: it takes no new task and waits for the sends under way. It tries until Temporal
+// is there; ready is called once the worker polls. It returns an error when Temporal will never accept it.
+func (w *Worker) Run(ctx context.Context, ready func()) error {
+	if err := RegisterSearchAttributes(ctx, w.temporal, w.log); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		w.log.Warn("Search attributes could not be registered; workflows are started only when they exist", "error", err)
+	}
+	fatal := make(chan error, 8)
+	pool, err := w.start(ctx, fatal)
+	if err != nil || pool == nil {
+		return err
+	}
+	ready()
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-fatal:
+		err = fmt.Errorf("worker: %w", err)
+	}
+	stopAll(pool)
+	return err
+}
+
+// start starts one worker a task queue, and tries until Temporal is there; nil without error means that ctx ended first.
+func (w *Worker) start(ctx context.Context, fatal chan<- error) ([]worker.Worker, error) {
+	pool := w.pool(func(err error) {
+		select {
+		case fatal <- err:
+		default:
+		}
+	})
+	for i, one := range pool {
+		for pause := attributesPause; ; pause = min(2*pause, attributesMaxPause) {
+			err := one.Start()
+			if err == nil {
+				break
+			}
+			w.log.Warn("The worker cannot start yet; trying until it can", "error", err)
+			select {
+			case <-ctx.Done():
+				stopAll(pool[:i])
+				return nil, nil
+			case <-time.After(pause):
+			}
+		}
+	}
+	return pool, nil
+}
+
+// pool makes the workers: one for the workflows and their bookkeeping, one for each channel's sends.
+func (w *Worker) pool(onFatal func(error)) []worker.Worker {
+	queue := w.config.Notify.TaskQueue
+	options := worker.Options{
+		WorkerStopTimeout:          w.config.Notify.StopTimeout,
+		OnFatalError:               onFatal,
+		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+	}
+	main := worker.New(w.temporal, queue, options)
+	main.RegisterWorkflowWithOptions(workflows.SendNotification, workflow.RegisterOptions{Name: "SendNotification"})
+	main.RegisterActivity(w.steps)
+	pool := []worker.Worker{main}
+
+	options.DisableWorkflowWorker = true
+	options.WorkflowTaskPollerBehavior = nil
+	for _, channel := range rule.Channels {
+		sends := worker.New(w.temporal, workflows.ChannelQueue(queue, channel), options)
+		sends.RegisterActivityWithOptions(w.sendActivity(channel))
+		pool = append(pool, sends)
+	}
+	return pool
+}
+
+// sendActivity gives a channel's activity under the name by which the workflow calls it.
+func (w *Worker) sendActivity(channel rule.Channel) (any, activity.RegisterOptions) {
+	switch channel {
+	case rule.SMS:
+		return w.steps.SendSMS, activity.RegisterOptions{Name: "SendSMS"}
+	case rule.WhatsApp:
+		return w.steps.SendWhatsApp, activity.RegisterOptions{Name: "SendWhatsApp"}
+	default:
+		return w.steps.SendEmail, activity.RegisterOptions{Name: "SendEmail"}
+	}
+}
+
+// stopAll stops the channels first, side by side, so that the whole stop takes as long as the longest send.
+func stopAll(pool []worker.Worker) {
+	done := make(chan struct{}, len(pool))
+	for _, one := range pool {
+		go func() { one.Stop(); done <- struct{}{} }()
+	}
+	for range pool {
+		<-done
+	}
+}

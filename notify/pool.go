@@ -1,0 +1,141 @@
+package notify
+
+import (
+	"context"
+	"database/sql"
+	"sync/atomic"
+
+	"gorm.io/gorm"
+)
+
+// wrapPool puts the plugin between gorm and its connection pool, below a cache of prepared statements if there is one.
+func (p *Plugin) wrapPool(db *gorm.DB) {
+	if prepared, ok := db.ConnPool.(*gorm.PreparedStmtDB); ok {
+		prepared.ConnPool = p.wrapped(prepared.ConnPool)
+		return
+	}
+	db.ConnPool = p.wrapped(db.ConnPool)
+	db.Statement.ConnPool = db.ConnPool
+}
+
+// wrapped leaves alone what cannot begin a transaction.
+func (p *Plugin) wrapped(pool gorm.ConnPool) gorm.ConnPool {
+	switch pool.(type) {
+	case gorm.TxBeginner, gorm.ConnPoolBeginner:
+		return &listeningPool{ConnPool: pool, plugin: p}
+	}
+	return pool
+}
+
+// listeningPool is gorm's connection pool with transactions that tell the plugin of their commit.
+type listeningPool struct {
+	gorm.ConnPool
+	plugin *Plugin
+}
+
+// BeginTx satisfies gorm.ConnPoolBeginner.
+func (l *listeningPool) BeginTx(ctx context.Context, options *sql.TxOptions) (gorm.ConnPool, error) {
+	var tx gorm.ConnPool
+	var err error
+	switch beginner := l.ConnPool.(type) {
+	case gorm.TxBeginner:
+		tx, err = beginner.BeginTx(ctx, options)
+	case gorm.ConnPoolBeginner:
+		tx, err = beginner.BeginTx(ctx, options)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if full, ok := tx.(gorm.Tx); ok {
+		return &listeningTx{Tx: full, pool: l}, nil
+	}
+	return tx, nil
+}
+
+// GetDBConn satisfies gorm.GetDBConnector.
+func (l *listeningPool) GetDBConn() (*sql.DB, error) {
+	switch pool := l.ConnPool.(type) {
+	case *sql.DB:
+		return pool, nil
+	case gorm.GetDBConnector:
+		return pool.GetDBConn()
+	}
+	return nil, gorm.ErrInvalidDB
+}
+
+// Ping asks the database whether it is there, as gorm does when it opens.
+func (l *listeningPool) Ping() error {
+	pool, err := l.GetDBConn()
+	if err != nil {
+		return err
+	}
+	return pool.Ping()
+}
+
+// listeningTx is a transaction that remembers whether events were written in it.
+type listeningTx struct {
+	gorm.Tx
+	pool   *listeningPool
+	events atomic.Bool
+}
+
+// Commit commits, and then tells the relays if there is something for them.
+func (l *listeningTx) Commit() error {
+	err := l.Tx.Commit()
+	if err == nil && l.events.Load() {
+		l.pool.plugin.committed()
+	}
+	return err
+}
+
+// GetDBConn satisfies gorm.GetDBConnector.
+func (l *listeningTx) GetDBConn() (*sql.DB, error) { return l.pool.GetDBConn() }
+
+// listeningTxOf finds the plugin's transaction below a cache of prepared statements.
+func listeningTxOf(pool gorm.ConnPool) (*listeningTx, bool) {
+	if prepared, ok := pool.(*gorm.PreparedStmtTX); ok {
+		tx, ok := prepared.Tx.(*listeningTx)
+		return tx, ok
+	}
+	tx, ok := pool.(*listeningTx)
+	return tx, ok
+}
+
+// eventsKey marks a statement that wrote events in a transaction whose commit the plugin does not hear of.
+const eventsKey = "notify:events"
+
+// afterCommit is gorm's last callback of a statement. It serves transactions of that one statement on a pool that is not
+// the plugin's: those are committed by now.
+func (p *Plugin) afterCommit(db *gorm.DB) {
+	if wrote, _ := db.InstanceGet(eventsKey); wrote != true {
+		return
+	}
+	db.InstanceSet(eventsKey, false)
+	if _, open := db.Statement.ConnPool.(gorm.TxCommitter); !open && db.Error == nil {
+		p.committed()
+	}
+}
+
+// committed tells relays that events wait. It must not block: it runs between the application's commit and its return.
+func (p *Plugin) committed() {
+	if p.options.AfterCommit != nil {
+		p.options.AfterCommit()
+	}
+	select {
+	case p.wake <- struct{}{}:
+	default: // nobody listens, or a call is due anyway
+	}
+}
+
+// notifyRelays wakes relays in other processes. It does so outside the business transactions, because Postgres lets
+// transactions that use NOTIFY commit only one after the other. A lost call is no loss: relays also sweep.
+func (p *Plugin) notifyRelays(ctx context.Context, pool *sql.DB) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+			_, _ = pool.ExecContext(ctx, "SELECT pg_notify('notify_outbox', '')")
+		}
+	}
+}

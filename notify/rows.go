@@ -1,0 +1,140 @@
+package notify
+
+import (
+	"context"
+	"database/sql"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// row is one row in the model's own Go type, so that every value is what the application knows.
+type row struct {
+	value reflect.Value
+	key   string
+	// unreadable lists columns whose stored value does not fit the Go type.
+	unreadable []string
+	// inserted: an INSERT made the row, and did not update it. Only Postgres tells.
+	inserted bool
+}
+
+// insertedColumn stands behind the columns that an INSERT on Postgres returns, and says whether the row is new.
+const insertedColumn = "notify_inserted"
+
+// scratch is a statement for building SQL about the captured statement's table.
+func (c *capture) scratch() *gorm.Statement {
+	q := session(c.db).Session(&gorm.Session{NewDB: true, Initialized: true}).Statement
+	q.Table, q.TableExpr, q.Schema, q.Context = c.db.Statement.Table, c.db.Statement.TableExpr, c.model.schema, c.db.Statement.Context
+	return q
+}
+
+// readMatching reads, and locks where the database can, the rows that the statement's conditions match.
+func (c *capture) readMatching(ctx context.Context, lock string) error {
+	return c.readBefore(ctx, lock, func(q *gorm.Statement) {
+		from := clause.From{Tables: []clause.Table{{Name: clause.CurrentTable}}}
+		if joined, ok := c.db.Statement.Clauses["FROM"].Expression.(clause.From); ok {
+			from.Tables, from.Joins = append(from.Tables, joined.Tables...), joined.Joins
+		}
+		from.Build(q)
+		if where, ok := c.db.Statement.Clauses["WHERE"]; ok {
+			_ = q.WriteByte(' ')
+			q.Clauses["WHERE"] = where
+			q.Build("WHERE")
+		}
+	})
+}
+
+// readBefore reads the rows of a FROM and WHERE into before.
+func (c *capture) readBefore(ctx context.Context, lock string, fromWhere func(*gorm.Statement)) error {
+	if !isPostgres(c.db) {
+		// SQLite locks the database when a transaction first writes, and a transaction that has read before cannot always
+		// wait for it. A write that changes nothing takes the lock first.
+		_, err := c.own.ExecContext(ctx, "UPDATE notify_revision SET revision = revision WHERE id = 0")
+		if err != nil {
+			return err
+		}
+	}
+	q := c.scratch()
+	_, _ = q.WriteString("SELECT " + c.model.qualified + " FROM ")
+	fromWhere(q)
+	if isPostgres(c.db) {
+		_, _ = q.WriteString(" FOR " + lock + " OF ")
+		q.WriteQuoted(c.db.Statement.Table)
+	}
+	if q.Error != nil {
+		return q.Error
+	}
+	rows, err := c.own.QueryContext(ctx, q.SQL.String(), q.Vars...)
+	if err != nil {
+		return err
+	}
+	c.before, err = c.scan(ctx, rows)
+	return err
+}
+
+// scan reads rows whose last columns are the model's fields, perhaps followed by insertedColumn; it closes rows. What
+// stands before them is the application's.
+func (c *capture) scan(ctx context.Context, rows *sql.Rows) (result []row, err error) {
+	defer func() {
+		if closing := rows.Close(); err == nil {
+			err = closing
+		}
+	}()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	trailing := 0
+	if names[len(names)-1] == insertedColumn {
+		trailing = 1
+	}
+	leading := len(names) - len(c.model.fields) - trailing
+	targets := make([]any, len(names))
+	for rows.Next() {
+		r := row{value: reflect.New(c.model.schema.ModelType).Elem(), inserted: true}
+		for i := range leading {
+			targets[i] = new(any)
+		}
+		if trailing == 1 {
+			targets[len(targets)-1] = &r.inserted
+		}
+		if err := scanRow(ctx, rows, targets, leading, c.model.fields, &r); err != nil {
+			return nil, err
+		}
+		r.key = c.model.encoder.Key(ctx, r.value)
+		result = append(result, r)
+	}
+	return result, rows.Err()
+}
+
+// scanRow reads one row through gorm's fields. What the database holds may not fit the Go type (SQLite stores anything
+// anywhere): then the fields that fit are set, and the others are listed.
+func scanRow(ctx context.Context, rows *sql.Rows, targets []any, leading int, fields []*schema.Field, r *row) error {
+	for i, field := range fields {
+		targets[leading+i] = field.NewValuePool.Get()
+	}
+	scanned := rows.Scan(targets...) == nil
+	for i, field := range fields {
+		if scanned && field.Set(ctx, r.value, targets[leading+i]) != nil {
+			r.unreadable = append(r.unreadable, field.DBName)
+		}
+		field.NewValuePool.Put(targets[leading+i])
+	}
+	if scanned {
+		return nil
+	}
+	for i := range fields {
+		targets[leading+i] = new(any)
+	}
+	if err := rows.Scan(targets...); err != nil {
+		return err
+	}
+	for i, field := range fields {
+		if field.Set(ctx, r.value, *targets[leading+i].(*any)) != nil {
+			r.unreadable = append(r.unreadable, field.DBName)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package notify
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+)
+
+// keepsValues says whether the table stores every value exactly as the struct has it, so that a row need not be read
+// back after an INSERT. It looks once, at the table itself: migrations written by hand know types that gorm's tags do
+// not. A table that does not exist yet is looked at again.
+func (m *model) keepsValues(db *gorm.DB) (bool, error) {
+	m.storage.Lock()
+	defer m.storage.Unlock()
+	if m.faithful != nil {
+		return *m.faithful, nil
+	}
+	columns, triggers, err := tableOf(background(db), db.Statement.ConnPool, db.Name(), m.schema.Table)
+	if err != nil || len(columns) == 0 {
+		return false, err
+	}
+	m.triggers = triggers
+	faithful := !triggers
+	for _, field := range m.fields {
+		faithful = faithful && keeps(field, columns[field.DBName], isPostgres(db))
+	}
+	m.faithful = &faithful
+	return faithful, nil
+}
+
+// hasTriggers says whether the table had triggers when it was looked at.
+func (m *model) hasTriggers() bool {
+	m.storage.Lock()
+	defer m.storage.Unlock()
+	return m.triggers
+}
+
+// tableOf reads the types of a table's columns, empty for generated ones, and whether it has triggers.
+func tableOf(ctx context.Context, pool gorm.ConnPool, dialect, table string) (map[string]string, bool, error) {
+	query, arguments := `SELECT name, CASE hidden WHEN 0 THEN type ELSE '' END,
+		EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE)
+		FROM pragma_table_xinfo(?)`, []any{table, table}
+	if dialect == "postgres" {
+		query, arguments = `SELECT attname, CASE attgenerated WHEN '' THEN format_type(atttypid, atttypmod) ELSE '' END,
+			EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = attrelid AND NOT tgisinternal)
+				OR EXISTS (SELECT 1 FROM pg_class WHERE oid = attrelid AND relhasrules)
+			FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
+			[]any{quotedTable(table)}
+	}
+	rows, err := pool.QueryContext(ctx, query, arguments...)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = rows.Close() }()
+	columns, triggers := make(map[string]string), false
+	for rows.Next() {
+		var name, kind string
+		if err := rows.Scan(&name, &kind, &triggers); err != nil {
+			return nil, false, err
+		}
+		columns[name] = strings.ToLower(kind)
+	}
+	return columns, triggers, rows.Err()
+}
+
+// quotedTable writes "schema"."table", in which to_regclass keeps the case of letters.
+func quotedTable(table string) string {
+	parts := strings.Split(table, ".")
+	for i, part := range parts {
+		parts[i] = fmt.Sprintf(`"%s"`, strings.ReplaceAll(part, `"`, `""`))
+	}
+	return strings.Join(parts, ".")
+}
+
+// nullTypes are the driver.Valuers whose value comes back from the database as it went in.
+var nullTypes = map[reflect.Type]reflect.Type{
+	reflect.TypeFor[sql.NullString]():  reflect.TypeFor[string](),
+	reflect.TypeFor[sql.NullInt64]():   reflect.TypeFor[int64](),
+	reflect.TypeFor[sql.NullInt32]():   reflect.TypeFor[int32](),
+	reflect.TypeFor[sql.NullInt16]():   reflect.TypeFor[int16](),
+	reflect.TypeFor[sql.NullBool]():    reflect.TypeFor[bool](),
+	reflect.TypeFor[sql.NullFloat64](): reflect.TypeFor[float64](),
+	reflect.TypeFor[sql.NullTime]():    reflect.TypeFor[time.Time](),
+	reflect.TypeFor[gorm.DeletedAt]():  reflect.TypeFor[time.Time](),
+}
+
+// keeps says whether a column of that type gives back what a field of this Go type puts in.
+func keeps(field *schema.Field, column string, postgres bool) bool {
+	if field.Serializer != nil || column == "" {
+		return false
+	}
+	goType := field.IndirectFieldType
+	if plain, ok := nullTypes[goType]; ok {
+		goType = plain
+	} else if goType != reflect.TypeFor[time.Time]() && isValuer(goType) {
+		return false
+	}
+	if postgres {
+		return keepsOnPostgres(goType, column)
+	}
+	return keepsOnSQLite(goType, column)
+}
+
+func isValuer(t reflect.Type) bool {
+	pointer := reflect.PointerTo(t)
+	return pointer.Implements(reflect.TypeFor[driver.Valuer]()) || pointer.Implements(reflect.TypeFor[gorm.Valuer]())
+}
+
+func keepsOnPostgres(goType reflect.Type, column string) bool {
+	switch goType.Kind() {
+	case reflect.String:
+		return column == "text" || column == "citext" || strings.HasPrefix(column, "character varying")
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return column == "bigint" || column == "integer" || column == "smallint"
+	case reflect.Float64:
+		return column == "double precision" || column == "numeric"
+	case reflect.Float32:
+		return column == "double precision" || column == "numeric" || column == "real"
+	case reflect.Bool:
+		return column == "boolean"
+	case reflect.Struct:
+		return goType == reflect.TypeFor[time.Time]() && column == "timestamp with time zone"
+	}
+	return false
+}
+
+// keepsOnSQLite goes by the affinity that SQLite derives from a type's name: https://sqlite.org/datatype3.html, 3.1.
+func keepsOnSQLite(goType reflect.Type, column string) bool {
+	name, _, _ := strings.Cut(column, "(")
+	switch goType.Kind() {
+	case reflect.String:
+		return strings.Contains(name, "text") || strings.Contains(name, "char")
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return strings.Contains(name, "int")
+	case reflect.Float64:
+		return name == "real" || name == "double" || name == "float"
+	case reflect.Bool:
+		return name == "numeric" || name == "boolean" || name == "bool"
+	case reflect.Struct:
+		return goType == reflect.TypeFor[time.Time]() && (name == "datetime" || name == "timestamp")
+	}
+	return false
+}

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+)
+
+// readBody decodes a call's JSON body into target, a pointer to a struct, and refuses everything that is not exactly
+// what the struct names.
+func (a *API) readBody(c *gin.Context, target any) error {
+	mediaType, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	if err != nil || mediaType != "application/json" {
+		return &failure{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
+			message: `send JSON, with the header "Content-Type: application/json"`}
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.config.MaxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &failure{status: http.StatusRequestEntityTooLarge, code: "body_too_large",
+			message: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
+	}
+	if err != nil {
+		return badRequest("incomplete_body", "the body did not arrive whole", nil)
+	}
+	return decode(data, target)
+}
+
+// decode is stricter than encoding/json, which takes names in any case, the last of several values for a name, and a
+// replacement for broken UTF-8. Null counts as absent.
+func decode(data []byte, target any) error {
+	if !utf8.Valid(data) {
+		return badRequest("malformed_json", "the body is not UTF-8", nil)
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		return badRequest("malformed_json", "the body is not JSON: "+place(err, data), nil)
+	}
+	if whole[0] != '{' {
+		return badRequest("malformed_json", "the body must be a JSON object", nil)
+	}
+	wrong := mismatches{}
+	wrong.value(whole, reflect.TypeOf(target), "")
+	if len(wrong) > 0 {
+		return badRequest("invalid_body", "some fields are not what they must be: see fields", wrong)
+	}
+	if err := json.Unmarshal(data, target); err != nil {
+		return fmt.Errorf("api: a checked body cannot be decoded: %w", err)
+	}
+	return nil
+}
+
+// place says where JSON breaks off, in lines, without quoting it.
+func place(err error, data []byte) string {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		return "it cannot be read"
+	}
+	line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+	return fmt.Sprintf("%s (line %d, byte %d)", syntax.Error(), line, syntax.Offset)
+}
+
+// mismatches says, by field, where JSON does not fit a Go type.
+type mismatches map[string]string
+
+var rawType = reflect.TypeFor[json.RawMessage]()
+
+func (m mismatches) value(raw json.RawMessage, t reflect.Type, path string) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == rawType || string(raw) == "null" {
+		return
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		m.object(raw, t, path)
+	case reflect.Slice:
+		m.array(raw, t, path)
+	case reflect.String:
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			m[path] = "must be a string"
+		} else if !storable(s) {
+			m[path] = "must not hold the character NUL"
+		}
+	default:
+		if json.Unmarshal(raw, reflect.New(t).Interface()) != nil {
+			m[path] = "must be " + kindName(t.Kind())
+		}
+	}
+}
+
+func (m mismatches) object(raw json.RawMessage, t reflect.Type, path string) {
+	if raw[0] != '{' {
+		m[path] = "must be an object"
+		return
+	}
+	known := make(map[string]reflect.Type, t.NumField())
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		known[name] = t.Field(i).Type
+	}
+	seen := make(map[string]bool, len(known))
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	_, _ = decoder.Token() // the opening brace: raw is known to be an object
+	for decoder.More() {
+		token, _ := decoder.Token()
+		name, _ := token.(string)
+		var value json.RawMessage
+		_ = decoder.Decode(&value) // raw is known to be JSON
+		full := name
+		if path != "" {
+			full = path + "." + name
+		}
+		fieldType, ok := known[name]
+		switch {
+		case !ok:
+			m[full] = "is not a field of this call"
+		case seen[name]:
+			m[full] = "is given more than once"
+		default:
+			m.value(value, fieldType, full)
+		}
+		seen[name] = true
+	}
+}
+
+func (m mismatches) array(raw json.RawMessage, t reflect.Type, path string) {
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		m[path] = "must be an array"
+		return
+	}
+	for i, item := range items {
+		m.value(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i))
+	}
+}
+
+func kindName(k reflect.Kind) string {
+	if k == reflect.Bool {
+		return "true or false"
+	}
+	return "a whole number"
+}

@@ -1,0 +1,176 @@
+// Package app is the web app: the REST API, health and metrics on gin, and the relay that brings events to Temporal. The
+// web main and the development stack run the same one.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/ledger"
+	"github.com/silquetech/silque-notifications/internal/relay"
+	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/web/api"
+)
+
+// Config is what the web app works with.
+type Config struct {
+	// DB is the application's database, its tables up to date.
+	DB       *gorm.DB
+	Temporal relay.Temporal
+	// TaskQueue is where workflows are started.
+	TaskQueue string
+	// APIToken is the bearer token of the REST API.
+	APIToken  string
+	Addresses rule.Addresses
+	// OnRuleChange is called after a change of notifications, besides what the app does itself; it may be nil.
+	OnRuleChange func(ctx context.Context)
+	// Checks are further conditions of readiness, by name.
+	Checks map[string]Check
+	// Pages mounts more routes; it may be nil.
+	Pages func(r *gin.Engine)
+	Log   *slog.Logger
+}
+
+// Check says whether a part works; its error is shown at /readyz.
+type Check func(ctx context.Context) error
+
+// App serves requests and relays events. Make one with New, run it with Run.
+type App struct {
+	config Config
+	engine *gin.Engine
+	relay  *relay.Relay
+}
+
+// New puts the web app together.
+func New(c Config) *App {
+	a := &App{
+		config: c,
+		relay:  relay.New(c.DB, c.Temporal, ledger.New(c.DB), relay.Options{TaskQueue: c.TaskQueue, Log: c.Log}),
+	}
+	a.engine = a.routes()
+	return a
+}
+
+// Handler serves every route.
+func (a *App) Handler() http.Handler { return a.engine }
+
+// Nudge tells the relay that an event has just been committed. It never blocks.
+func (a *App) Nudge() { a.relay.Nudge() }
+
+// Timeouts of the server: a slow client must not hold a connection for ever.
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = 30 * time.Second
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 2 * time.Minute
+	// stopTimeout bounds the wait for requests under way at a stop.
+	stopTimeout = 15 * time.Second
+)
+
+// Run serves on the listener and relays events until ctx ends; then it lets the requests and starts under way end.
+func (a *App) Run(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           a.engine,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(a.config.Log.Handler(), slog.LevelDebug),
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var relaying sync.WaitGroup
+	relaying.Go(func() { a.relay.Run(ctx) })
+	serving := make(chan error, 1)
+	go func() { serving <- server.Serve(listener) }()
+
+	var err error
+	select {
+	case err = <-serving:
+		cancel()
+	case <-ctx.Done():
+		err = shutdown(ctx, server)
+		<-serving
+	}
+	relaying.Wait()
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("web: %w", err)
+	}
+	return nil
+}
+
+func shutdown(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	return nil
+}
+
+// routes mounts everything on one engine.
+func (a *App) routes() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	_ = engine.SetTrustedProxies(nil) // nothing here believes a forwarded address
+	engine.Use(a.recovered, hardened)
+
+	engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
+	engine.GET("/readyz", a.ready)
+	engine.GET("/metrics", a.metrics())
+
+	api.New(api.Config{
+		DB: a.config.DB, Token: a.config.APIToken, Addresses: a.config.Addresses, Rows: store.Rows{DB: a.config.DB},
+		OnRuleChange: a.config.OnRuleChange, Nudge: a.Nudge, Logger: a.config.Log,
+	}).Register(engine)
+	if a.config.Pages != nil {
+		a.config.Pages(engine)
+	}
+	engine.NoRoute(notFound)
+	engine.NoMethod(wrongMethod)
+	return engine
+}
+
+// recovered turns a panic into a 500 and a line in the log.
+func (a *App) recovered(c *gin.Context) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			a.config.Log.Error("A request panicked", "method", c.Request.Method, "route", c.FullPath(), "panic", cause)
+			if !c.Writer.Written() {
+				c.AbortWithStatusJSON(http.StatusInternalServerError, failure("internal", "something went wrong here; the log says what"))
+			}
+		}
+	}()
+	c.Next()
+}
+
+// hardened keeps browsers from guessing types, framing pages and telling other hosts where they come from.
+func hardened(c *gin.Context) {
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Header("Referrer-Policy", "same-origin")
+	c.Header("X-Frame-Options", "SAMEORIGIN")
+	c.Next()
+}
+
+func notFound(c *gin.Context) {
+	c.JSON(http.StatusNotFound, failure("not_found", "there is nothing at this path"))
+}
+
+func wrongMethod(c *gin.Context) {
+	c.JSON(http.StatusMethodNotAllowed, failure("method_not_allowed", "this path does not take "+c.Request.Method))
+}
+
+func failure(code, message string) gin.H {
+	return gin.H{"error": gin.H{"code": code, "message": message}}
+}

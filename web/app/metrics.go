@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"gorm.io/gorm"
+)
+
+// metrics serves the process's figures and the outbox's, in Prometheus' format.
+func (a *App) metrics() gin.HandlerFunc {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		backlog{db: a.config.DB},
+	)
+	return gin.WrapH(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+}
+
+// backlog counts, when asked, the events that are not settled: few rows of an index, however long the history.
+type backlog struct{ db *gorm.DB }
+
+var (
+	backlogEvents = prometheus.NewDesc("notify_outbox_events", "Events that are not settled.", []string{"status"}, nil)
+	backlogAge    = prometheus.NewDesc("notify_outbox_oldest_pending_seconds",
+		"Age of the oldest event that no workflow has taken yet.", nil, nil)
+)
+
+// backlogTimeout bounds the queries of one scrape.
+const backlogTimeout = 3 * time.Second
+
+// Describe lists the figures.
+func (b backlog) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- backlogEvents
+	descriptions <- backlogAge
+}
+
+// Collect reads them; a database that does not answer leaves them out.
+func (b backlog) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
+	defer cancel()
+	db := b.db.WithContext(ctx)
+	for _, status := range []string{"pending", "started"} {
+		var count int64
+		err := db.Raw("SELECT COUNT(*) FROM notify_events WHERE status = ?", status).Scan(&count).Error
+		if err != nil {
+			return
+		}
+		metrics <- prometheus.MustNewConstMetric(backlogEvents, prometheus.GaugeValue, float64(count), status)
+	}
+	var oldest []time.Time
+	err := db.Table("notify_events").Where("status = 'pending'").Order("id").Limit(1).Pluck("created_at", &oldest).Error
+	if err != nil {
+		return
+	}
+	age := 0.0
+	if len(oldest) == 1 {
+		age = max(0, time.Since(oldest[0]).Seconds())
+	}
+	metrics <- prometheus.MustNewConstMetric(backlogAge, prometheus.GaugeValue, age)
+}

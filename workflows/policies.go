@@ -1,0 +1,105 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/silquetech/silque-notifications/activities"
+	"github.com/silquetech/silque-notifications/internal/rule"
+)
+
+// Every timeout and retry of the workflows, each named for its purpose.
+
+const (
+	// sendTimeout is longer than a provider's (20 s, at most 25 s), so that an abandoned attempt has ended, and has
+	// written down how, before its successor begins.
+	sendTimeout = 30 * time.Second
+
+	// interruptionLimit is how often a send is begun anew after an interruption that was not the provider's doing: a
+	// worker that died, a database that was away. With interruptionWait it spans about four hours.
+	interruptionLimit   = 30
+	interruptionWait    = 5 * time.Second
+	interruptionMaxWait = 10 * time.Minute
+
+	// bookkeepingPatience is how long a step that needs the database goes on trying. It must be said: a local activity
+	// without it gives up after its StartToCloseTimeout, retries included.
+	bookkeepingPatience = 365 * 24 * time.Hour
+
+	// parallelSends bounds the sends under way in one workflow; Temporal allows 2,000 pending activities.
+	parallelSends = 200
+)
+
+// sendProfile is the retry profile of a hand-over: so many attempts in all, the same wait between them. The numbers
+// come with the plan, so that they are part of the history and a changed setting meets no running workflow.
+func sendProfile(r activities.RetryProfile) *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:    r.Interval,
+		BackoffCoefficient: 1,
+		MaximumInterval:    r.Interval,
+		MaximumAttempts:    int32(r.Attempts), //nolint:gosec // 1 to 100, see the settings
+	}
+}
+
+// sendOptions are those of one hand-over, on its channel's queue.
+func sendOptions(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:           ChannelQueue(workflow.GetInfo(ctx).TaskQueueName, d.Channel),
+		StartToCloseTimeout: sendTimeout,
+		RetryPolicy:         sendProfile(r),
+		Summary:             string(d.Channel) + " · delivery " + d.ID,
+	}
+}
+
+// bookkeepingOptions are those of the short local steps that read and write the application's database. They go on
+// trying: until the database is back there is nothing else to do.
+func bookkeepingOptions(summary string) workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		StartToCloseTimeout:    time.Minute,
+		ScheduleToCloseTimeout: bookkeepingPatience,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    500 * time.Millisecond,
+			BackoffCoefficient: 2,
+			MaximumInterval:    30 * time.Second,
+		},
+		Summary: summary,
+	}
+}
+
+// errorLogOptions are those of RecordFailure, which tries until it succeeds: no failure may go unrecorded.
+func errorLogOptions(d activities.Planned) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    time.Minute,
+		},
+		Summary: "error log · delivery " + d.ID,
+	}
+}
+
+// interruptionPause is the wait before a send is begun anew after its n-th interruption.
+func interruptionPause(n int) time.Duration {
+	pause := interruptionWait
+	for range n - 1 {
+		if pause *= 2; pause > interruptionMaxWait {
+			return interruptionMaxWait
+		}
+	}
+	return pause
+}
+
+// activityOf names a channel's send activity.
+func activityOf(c rule.Channel) any {
+	var a *activities.Activities
+	switch c {
+	case rule.SMS:
+		return a.SendSMS
+	case rule.WhatsApp:
+		return a.SendWhatsApp
+	default:
+		return a.SendEmail
+	}
+}

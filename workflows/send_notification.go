@@ -1,0 +1,170 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/silquetech/silque-notifications/activities"
+)
+
+// SendNotificationInput names the events to handle: one while the system is idle, more under load. It carries IDs only;
+// what happened and to whom stays in the application's database.
+type SendNotificationInput struct {
+	EventIDs []string `json:"event_ids"`
+	// Before counts what earlier runs of this workflow did, after a continue-as-new.
+	Before Tally `json:"before,omitzero"`
+}
+
+// Tally counts deliveries by their end.
+type Tally struct {
+	Sent   int `json:"sent"`
+	Failed int `json:"failed"`
+}
+
+// Outcome sums the tally up.
+func (t Tally) Outcome() Outcome {
+	switch {
+	case t.Failed == 0 && t.Sent == 0:
+		return OutcomeNothing
+	case t.Failed == 0:
+		return OutcomeSent
+	case t.Sent == 0:
+		return OutcomeFailed
+	default:
+		return OutcomePartlyFailed
+	}
+}
+
+// SendNotification brings events to their end: it resolves them to deliveries, sends each as an activity of its own,
+// records every failure in the error log, and settles the events. One recipient's failure never touches another's
+// message, so the workflow itself does not fail for it; the tally and the outcome attribute tell.
+func SendNotification(ctx workflow.Context, in SendNotificationInput) (Tally, error) {
+	tally := in.Before
+	for {
+		plan, err := resolve(ctx, in.EventIDs)
+		if err != nil {
+			return tally, err
+		}
+		if err := announce(ctx, plan); err != nil {
+			return tally, err
+		}
+		if err := sendAll(ctx, plan, &tally); err != nil {
+			return tally, err
+		}
+		showProgress(ctx, tally)
+		if !plan.More {
+			break
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			in.Before = tally
+			return tally, workflow.NewContinueAsNewError(ctx, SendNotification, in)
+		}
+	}
+	if err := settle(ctx, in.EventIDs); err != nil {
+		return tally, err
+	}
+	return tally, workflow.UpsertTypedSearchAttributes(ctx, OutcomeAttribute.ValueSet(string(tally.Outcome())))
+}
+
+// resolve turns events into deliveries, and gives those that are still to be sent.
+func resolve(ctx workflow.Context, eventIDs []string) (plan activities.Plan, err error) {
+	var a *activities.Activities
+	ctx = workflow.WithLocalActivityOptions(ctx, bookkeepingOptions("resolve events to deliveries"))
+	err = workflow.ExecuteLocalActivity(ctx, a.Resolve, activities.ResolveInput{EventIDs: eventIDs}).Get(ctx, &plan)
+	return plan, err
+}
+
+// announce makes a workflow that sends findable by its notifications while it runs.
+func announce(ctx workflow.Context, plan activities.Plan) error {
+	if len(plan.Deliveries) == 0 {
+		return nil
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx,
+		NotificationsAttribute.ValueSet(plan.NotificationIDs), OutcomeAttribute.ValueSet(string(OutcomeSending)))
+}
+
+// sendAll brings every delivery of the plan to its end, side by side. When a person cancels the workflow, the rest ends
+// as failed with the code canceled: waiting for a slot and for the siblings is not cancelled.
+func sendAll(ctx workflow.Context, plan activities.Plan, tally *Tally) error {
+	uncancelled, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	slots := workflow.NewSemaphore(ctx, parallelSends)
+	siblings := workflow.NewWaitGroup(ctx)
+	for _, delivery := range plan.Deliveries {
+		if err := slots.Acquire(uncancelled, 1); err != nil {
+			return err
+		}
+		siblings.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer siblings.Done()
+			defer slots.Release(1)
+			if deliver(ctx, delivery, plan.Retry) {
+				tally.Sent++
+			} else {
+				tally.Failed++
+			}
+		})
+	}
+	siblings.Wait(uncancelled)
+	return nil
+}
+
+// deliver sends one delivery, and records its failure when the attempts are used up. It says whether the provider has it.
+func deliver(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) bool {
+	failure := send(ctx, d, r)
+	if failure == nil {
+		return true
+	}
+	var a *activities.Activities
+	ctx, done := workflow.NewDisconnectedContext(ctx) // a cancelled send is a failure too
+	defer done()
+	ctx = workflow.WithActivityOptions(ctx, errorLogOptions(d))
+	if err := workflow.ExecuteActivity(ctx, a.RecordFailure, *failure).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("A failure could not be recorded", "delivery", d.ID, "error", err)
+	}
+	return false
+}
+
+// send hands one delivery over under its retry profile. An interruption that was not the provider's doing (a worker that
+// died, a database that was away) costs none of the attempts: the send begins anew. Nil means that the provider has it.
+func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) *activities.Failure {
+	for interruption := 1; ; interruption++ {
+		options := sendOptions(ctx, d, r)
+		options.ActivityID = activityID(d.ID, interruption)
+		in := activities.SendInput{DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID}
+		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activityOf(d.Channel), in).Get(ctx, nil)
+		if err == nil {
+			return nil
+		}
+		failure := activities.FailureOf(d, err)
+		if !failure.Interrupted || interruption == interruptionLimit {
+			return &failure
+		}
+		if workflow.Sleep(ctx, interruptionPause(interruption)) != nil {
+			return &failure
+		}
+	}
+}
+
+// settle says that the events have come to their end.
+func settle(ctx workflow.Context, eventIDs []string) error {
+	var a *activities.Activities
+	ctx, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	ctx = workflow.WithLocalActivityOptions(ctx, bookkeepingOptions("settle events"))
+	return workflow.ExecuteLocalActivity(ctx, a.Settle, activities.SettleInput{EventIDs: eventIDs}).Get(ctx, nil)
+}
+
+// showProgress writes the tally where Temporal Web UI shows it; it costs no event.
+func showProgress(ctx workflow.Context, t Tally) {
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%d sent, %d failed", t.Sent, t.Failed))
+}
+
+// activityID is the delivery's ID, so that an event of the history names its delivery; a send that began anew gets a suffix.
+func activityID(deliveryID string, interruption int) string {
+	if interruption == 1 {
+		return deliveryID
+	}
+	return fmt.Sprintf("%s-%d", deliveryID, interruption)
+}
