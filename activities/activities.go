@@ -48,6 +48,8 @@ type Ledger interface {
 	Unsent(ctx context.Context, eventIDs []string, limit int) ([]Planned, error)
 	// Claim begins an attempt, unless the delivery has ended already.
 	Claim(ctx context.Context, deliveryID string, now time.Time) (Claim, error)
+	// Recorded says whether another delivery already has the provider's name for a message.
+	Recorded(ctx context.Context, providerID, deliveryID string) (bool, error)
 	// Finish records how an attempt ended.
 	Finish(ctx context.Context, a Attempt) error
 	// Fail ends a delivery and writes the error log. Failing it twice is the same as once.

@@ -40,6 +40,7 @@ func refused(deliveryID string, attempt int, class Class, code string, retryAfte
 	return temporal.NewApplicationErrorWithOptions(
 		fmt.Sprintf("%s refusal of delivery %s at attempt %d, code %s", class, deliveryID, attempt, code), kind,
 		temporal.ApplicationErrorOptions{
+			Category:       temporal.ApplicationErrorCategoryBenign, // recorded here and in the error log; no fault of the worker
 			NonRetryable:   class == Permanent,
 			NextRetryDelay: retryAfter,
 			Details:        []any{refusalDetails{Class: class, Code: code}},

@@ -79,12 +79,8 @@ func (a *Activities) handOver(ctx context.Context, channel rule.Channel, claim C
 			Detail: fmt.Sprintf("The worker has no settings for %s: see the settings table in README.md.", channel)}}
 	}
 	if claim.DoubtfulSince != nil {
-		providerID, found, err := sender.Find(ctx, claim.Message, *claim.DoubtfulSince)
-		if err != nil {
-			return refusal(err)
-		}
-		if found {
-			return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: "The provider had it already."}}
+		if e, done := a.alreadyTaken(ctx, sender, claim); done {
+			return e
 		}
 	}
 	providerID, detail, err := sender.Send(ctx, claim.Message)
@@ -92,6 +88,26 @@ func (a *Activities) handOver(ctx context.Context, channel rule.Channel, claim C
 		return refusal(err)
 	}
 	return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: detail}}
+}
+
+// alreadyTaken asks the provider for a message that an earlier attempt may have handed over. A message that belongs to
+// another delivery (the same text to the same number) is not this one.
+func (a *Activities) alreadyTaken(ctx context.Context, sender Sender, claim Claim) (e ended, done bool) {
+	providerID, found, err := sender.Find(ctx, claim.Message, *claim.DoubtfulSince)
+	if err != nil {
+		return refusal(err), true
+	}
+	if !found {
+		return ended{}, false
+	}
+	others, err := a.Ledger.Recorded(ctx, providerID, claim.Message.DeliveryID)
+	if err != nil {
+		return ended{Attempt: Attempt{Outcome: string(Unknown), Code: "database_unavailable", Detail: err.Error()}}, true
+	}
+	if others {
+		return ended{}, false
+	}
+	return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: "The provider had it already."}}, true
 }
 
 func refusal(err error) ended {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/silquetech/silque-notifications/dev/apiclient"
 	"github.com/silquetech/silque-notifications/dev/stack"
 	"github.com/silquetech/silque-notifications/internal/wiring"
 )
@@ -52,7 +53,9 @@ func record(ctx context.Context, folder, prefix string) (err error) {
 		return err
 	}
 	defer temporal.Close()
-	r := recorder{stack: running, temporal: temporal}
+	r := recorder{
+		Client: apiclient.Client{URL: running.URL(), Token: running.Token()}, stack: running, temporal: temporal,
+	}
 	for _, s := range scenarios {
 		workflowID, err := s.play(ctx, &r)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/silquetech/silque-notifications/dev/apiclient"
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/workflows"
@@ -67,8 +68,8 @@ func retriedByHand(ctx context.Context, r *recorder) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var failed struct{ Items []struct{ ID string } }
-	if err := r.call(ctx, "GET", "/api/v1/deliveries?status=failed&workflow_id="+workflowID, nil, &failed); err != nil {
+	var failed apiclient.List[apiclient.Delivery]
+	if err := r.Call(ctx, "GET", "/api/v1/deliveries?status=failed&workflow_id="+workflowID, nil, &failed); err != nil {
 		return "", err
 	}
 	if len(failed.Items) != 1 {
@@ -79,7 +80,7 @@ func retriedByHand(ctx context.Context, r *recorder) (string, error) {
 
 // batch starts one workflow for three events, as the relay does when there is a backlog.
 func batch(ctx context.Context, r *recorder) (string, error) {
-	if err := r.onlyNotifications(ctx, email, sms); err != nil {
+	if err := r.OnlyNotifications(ctx, email, sms); err != nil {
 		return "", err
 	}
 	db := r.stack.Database()
@@ -102,23 +103,23 @@ func batch(ctx context.Context, r *recorder) (string, error) {
 	}
 	// The claim is left to the relay's recovery, which starts it a few seconds later.
 	workflowID := workflows.WorkflowID(batchID)
-	return workflowID, r.settled(ctx, b.Events[0].ID)
+	return workflowID, r.ended(ctx, b.Events[0].ID)
 }
 
 // canceled cancels a workflow that waits for its second attempt.
 func canceled(ctx context.Context, r *recorder) (string, error) {
-	if err := r.onlyNotifications(ctx, email); err != nil {
+	if err := r.OnlyNotifications(ctx, email); err != nil {
 		return "", err
 	}
-	if err := r.fault(ctx, "email", "slow", 1); err != nil {
+	if err := r.SetFault(ctx, "email", "slow", 1); err != nil {
 		return "", err
 	}
-	workflowID, eventID, err := r.save(ctx)
+	event, err := r.save(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := r.temporal.CancelWorkflow(ctx, workflowID, ""); err != nil {
+	if err := r.temporal.CancelWorkflow(ctx, event.WorkflowID, ""); err != nil {
 		return "", err
 	}
-	return workflowID, r.ended(ctx, workflowID, eventID)
+	return event.WorkflowID, r.ended(ctx, event.ID)
 }

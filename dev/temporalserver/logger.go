@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"time"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
@@ -34,12 +35,22 @@ func newLogger(to *slog.Logger, level slog.Leveler, faults chan<- error) logger 
 	return logger{slog: slog.New(threshold{to.Handler(), level}), faults: faults}
 }
 
-func (l logger) Debug(msg string, tags ...tag.Tag)  { l.log(slog.LevelDebug, msg, tags) }
-func (l logger) Info(msg string, tags ...tag.Tag)   { l.log(slog.LevelInfo, msg, tags) }
-func (l logger) Warn(msg string, tags ...tag.Tag)   { l.log(slog.LevelWarn, msg, tags) }
-func (l logger) Error(msg string, tags ...tag.Tag)  { l.log(slog.LevelError, msg, tags) }
+// Debug passes on what the server's programmers look at.
+func (l logger) Debug(msg string, tags ...tag.Tag) { l.log(slog.LevelDebug, msg, tags) }
+
+// Info passes on what a server does in the ordinary course.
+func (l logger) Info(msg string, tags ...tag.Tag) { l.log(slog.LevelInfo, msg, tags) }
+
+// Warn passes on what a server copes with.
+func (l logger) Warn(msg string, tags ...tag.Tag) { l.log(slog.LevelWarn, msg, tags) }
+
+// Error passes on what a server does not cope with.
+func (l logger) Error(msg string, tags ...tag.Tag) { l.log(slog.LevelError, msg, tags) }
+
+// DPanic is a panic in the server's own development only; here it is an error.
 func (l logger) DPanic(msg string, tags ...tag.Tag) { l.log(slog.LevelError, msg, tags) }
 
+// Panic never returns, as the server's code expects of it.
 func (l logger) Panic(msg string, tags ...tag.Tag) {
 	l.log(slog.LevelError, msg, tags)
 	panic(msg)
@@ -63,11 +74,16 @@ func (l logger) With(tags ...tag.Tag) log.Logger {
 // SLog gives the parts of the server that speak slog the same destination and threshold.
 func (l logger) SLog() *slog.Logger { return l.slog }
 
+// log writes the record itself: the place in the code that slog would find is here, and of
+// no use.
 func (l logger) log(level slog.Level, msg string, tags []tag.Tag) {
 	ctx := context.Background() // the server's logging interface has none
-	if l.slog.Enabled(ctx, level) {
-		l.slog.LogAttrs(ctx, level, msg, attrs(tags)...)
+	if !l.slog.Enabled(ctx, level) {
+		return
 	}
+	record := slog.NewRecord(time.Now(), level, msg, 0)
+	record.AddAttrs(attrs(tags)...)
+	_ = l.slog.Handler().Handle(ctx, record) // slog drops this error, too
 }
 
 func attrs(tags []tag.Tag) []slog.Attr {
@@ -95,14 +111,17 @@ type threshold struct {
 	level slog.Leveler
 }
 
+// Enabled holds a record against the threshold first, then asks the handler behind it.
 func (h threshold) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= h.level.Level() && h.Handler.Enabled(ctx, level)
 }
 
+// WithAttrs keeps the threshold.
 func (h threshold) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return threshold{h.Handler.WithAttrs(attrs), h.level}
 }
 
+// WithGroup keeps the threshold.
 func (h threshold) WithGroup(name string) slog.Handler {
 	return threshold{h.Handler.WithGroup(name), h.level}
 }

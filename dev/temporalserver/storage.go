@@ -67,15 +67,16 @@ func openStores(ctx context.Context, o Options) (stores, error) {
 }
 
 // lock keeps other servers off the files, in this process and in others, until unlock or
-// the process's end.
+// the process's end. SQLite takes the lock with the next write.
 func (s stores) lock() error {
-	return s.each("PRAGMA locking_mode=exclusive; BEGIN IMMEDIATE; COMMIT")
+	return s.each("PRAGMA journal_mode=wal; PRAGMA locking_mode=exclusive; BEGIN IMMEDIATE; COMMIT")
 }
 
-// unlock lets the files go and folds the write-ahead logs into them. It must be said,
-// because the plugin keeps its connections until the process ends.
+// unlock lets the files go. The plugin keeps its connections until the process ends, and an
+// open connection holds a share of the lock for as long as there is a write-ahead log: so
+// the log is folded into the file, and the lock given back with the next write.
 func (s stores) unlock() error {
-	return s.each("PRAGMA locking_mode=normal; PRAGMA wal_checkpoint(TRUNCATE)")
+	return s.each("PRAGMA journal_mode=delete; PRAGMA locking_mode=normal; BEGIN IMMEDIATE; COMMIT")
 }
 
 // each runs a statement on the one connection that the server has to each file.
@@ -163,6 +164,7 @@ type schemaWriter struct {
 	tx  *sql.Tx
 }
 
+// Exec runs one statement of the schema in the transaction.
 func (w schemaWriter) Exec(statement string, args ...any) error {
 	_, err := w.tx.ExecContext(w.ctx, statement, args...)
 	return err

@@ -50,11 +50,11 @@ type Finder interface {
 type Class string
 
 const (
-	// Temporary: the provider did not take the message and may take it later (4xx replies, 429, refused connections).
+	// Temporary says that the provider did not take the message and may take it later (4xx replies, 429, refused connections).
 	Temporary Class = "temporary"
-	// Permanent: another try would meet the same refusal (bad address, blocked recipient, wrong credentials).
+	// Permanent says that another try would meet the same refusal (bad address, blocked recipient, wrong credentials).
 	Permanent Class = "permanent"
-	// Unknown: the provider may or may not have taken the message (the answer was lost). Another try can duplicate.
+	// Unknown says that the provider may or may not have taken the message (the answer was lost). Another try can duplicate.
 	Unknown Class = "unknown"
 )
 

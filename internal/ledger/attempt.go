@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/activities"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
 
-// Claim begins an attempt, unless the delivery has ended already. A delivery that is still "sending" was left by a
-// process that died in the middle, and one whose last attempt ended in doubt may be with the provider: both are
-// doubtful since that attempt began.
+// Claim begins an attempt, unless the delivery has ended already. An attempt that a process left in the middle when it
+// died, and one that ended in doubt, may have reached the provider: the delivery is doubtful since the first of these
+// began, however many attempts came after it.
 func (l *Ledger) Claim(ctx context.Context, deliveryID string, now time.Time) (activities.Claim, error) {
 	before, attempt, err := l.deliveries.Claim(ctx, deliveryID, now)
 	if err != nil || attempt == 0 {
@@ -30,13 +31,13 @@ func (l *Ledger) Claim(ctx context.Context, deliveryID string, now time.Time) (a
 	if before.Attempts == 0 {
 		return claim, nil
 	}
-	claim.DoubtfulSince, err = l.doubtfulSince(ctx, before)
+	claim.DoubtfulSince, err = l.doubtfulSince(ctx, deliveryID)
 	return claim, err
 }
 
 // doubtfulSince gives the beginning of the first attempt that may have reached the provider; nil when none may.
-func (l *Ledger) doubtfulSince(ctx context.Context, before *store.Delivery) (*time.Time, error) {
-	attempts, err := l.deliveries.Attempts(ctx, before.ID)
+func (l *Ledger) doubtfulSince(ctx context.Context, deliveryID string) (*time.Time, error) {
+	attempts, err := l.deliveries.Attempts(ctx, deliveryID)
 	if err != nil {
 		return nil, err
 	}
@@ -45,10 +46,18 @@ func (l *Ledger) doubtfulSince(ctx context.Context, before *store.Delivery) (*ti
 			return &a.StartedAt, nil
 		}
 	}
-	if before.Status == store.DeliverySending {
-		return before.ClaimedAt, nil
-	}
 	return nil, nil
+}
+
+// Recorded says whether another delivery already has the provider's name for a message.
+func (l *Ledger) Recorded(ctx context.Context, providerID, deliveryID string) (bool, error) {
+	var others int64
+	err := l.db.WithContext(ctx).Model(&store.Delivery{}).
+		Where("provider_id = ? AND provider_id <> '' AND id <> ?", providerID, deliveryID).Limit(1).Count(&others).Error
+	if err != nil {
+		return false, fmt.Errorf("ledger: look for a provider's message: %w", err)
+	}
+	return others > 0, nil
 }
 
 // Finish records how an attempt ended, and what that makes of the delivery: sent, or pending until the workflow says
@@ -68,9 +77,9 @@ func (l *Ledger) Finish(ctx context.Context, a activities.Attempt) error {
 // answer came while the attempt was given up) is left alone, and nothing is logged.
 func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) error {
 	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		delivery := new(store.Delivery)
-		if err := tx.Omit("body_text", "body_html").Take(delivery, "id = ?", f.DeliveryID).Error; err != nil {
-			return fmt.Errorf("ledger: read delivery %s: %w", f.DeliveryID, err)
+		delivery, err := lockedDelivery(tx, f.DeliveryID)
+		if err != nil {
+			return err
 		}
 		if delivery.Taken() {
 			return nil
@@ -82,7 +91,7 @@ func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) 
 		if err := l.deliveries.FailTx(tx, f.DeliveryID, status, f.Code, now); err != nil {
 			return err
 		}
-		entry, err := l.failureEntry(ctx, tx, f, delivery.Attempts)
+		entry, err := failureEntry(ctx, tx, f, delivery)
 		if err != nil {
 			return err
 		}
@@ -90,9 +99,24 @@ func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) 
 	})
 }
 
-// failureEntry is the failure's row in the error log, with the provider's last words.
-func (l *Ledger) failureEntry(
-	ctx context.Context, tx *gorm.DB, f activities.Failure, attempts int,
+// lockedDelivery reads a delivery without its bodies and, on Postgres, holds it until the transaction ends: a success
+// that comes in at the same moment is then either seen, or waits.
+func lockedDelivery(tx *gorm.DB, id string) (*store.Delivery, error) {
+	query := tx.Omit("body_text", "body_html")
+	if tx.Name() == "postgres" {
+		query = query.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+	}
+	delivery := new(store.Delivery)
+	if err := query.Take(delivery, "id = ?", id).Error; err != nil {
+		return nil, fmt.Errorf("ledger: read delivery %s: %w", id, err)
+	}
+	return delivery, nil
+}
+
+// failureEntry is the failure's row in the error log, with the provider's last words. It is unique by the retry that
+// failed too: one that ended before its first attempt has the same number of attempts as the failure before.
+func failureEntry(
+	ctx context.Context, tx *gorm.DB, f activities.Failure, delivery *store.Delivery,
 ) (*store.ErrorEntry, error) {
 	tries, err := store.Deliveries{DB: tx}.Attempts(ctx, f.DeliveryID)
 	if err != nil {
@@ -110,18 +134,20 @@ func (l *Ledger) failureEntry(
 	}
 	return &store.ErrorEntry{
 		Code: string(activities.SendFailCode(f.Channel)), Source: "send",
-		Message: failureMessage(f, attempts),
+		Message: failureMessage(f, delivery.Attempts),
 		EventID: f.EventID, DeliveryID: f.DeliveryID, NotificationID: f.NotificationID,
-		Attempt: attempts, Context: extra,
-		DedupKey: fmt.Sprintf("send:%s:%d", f.DeliveryID, attempts),
+		Attempt: delivery.Attempts, Context: extra,
+		DedupKey: fmt.Sprintf("send:%s:%s:%d", f.DeliveryID, delivery.RetryEventID, delivery.Attempts),
 	}, nil
 }
 
 func failureMessage(f activities.Failure, attempts int) string {
-	switch f.Class {
-	case activities.Permanent:
+	switch {
+	case f.Code == abandonedCode && f.Class != activities.Unknown:
+		return fmt.Sprintf("Its workflow was stopped by hand after %d attempts. Retry when it is to be sent after all.", attempts)
+	case f.Class == activities.Permanent:
 		return fmt.Sprintf("Refused for good at attempt %d with code %s. Mend the address or the settings, then retry.", attempts, f.Code)
-	case activities.Unknown:
+	case f.Class == activities.Unknown:
 		return fmt.Sprintf("The answer to attempt %d was lost (code %s): it may have arrived. Ask the recipient before you retry.", attempts, f.Code)
 	default:
 		return fmt.Sprintf("Not taken in %d attempts; the last answer was code %s. Retry when the provider is back.", attempts, f.Code)

@@ -14,13 +14,17 @@ import (
 )
 
 // Keep writes what an event came to, at once or not at all: its deliveries, its decisions, the errors met. Keeping it
-// twice is the same as once: deliveries and errors are unique rows, and a resolved event stays as it is.
+// twice, or twice at the same moment, is the same as once: what a resolved event came to stays as it is, and a retry
+// event opens its delivery one time only, however late a repeated step comes.
 func (l *Ledger) Keep(ctx context.Context, workflowID string, r activities.Resolution) error {
 	now := time.Now().UTC()
 	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		open, err := outbox.OpenTx(tx, r.EventID)
+		if err != nil || !open {
+			return err
+		}
 		reason := r.Reason
 		if r.Reopen != "" {
-			var err error
 			if reason, err = l.reopen(tx, workflowID, r, now); err != nil {
 				return err
 			}
@@ -91,12 +95,13 @@ func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution,
 }
 
 // Unsent reads up to limit deliveries of the events that have not ended, oldest first. A delivery belongs to the event
-// that made it, or to the retry event that opened it again.
+// that made it, or to the retry event that opened it again. COALESCE keeps the status from being looked up in its index:
+// while a provider is away that holds every delivery that waits, and each workflow would read them all.
 func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, limit int) ([]activities.Planned, error) {
 	unsent := []store.DeliveryStatus{store.DeliveryPending, store.DeliverySending}
 	var rows []store.Delivery
 	err := l.db.WithContext(ctx).Select("id", "event_id", "notification_id", "channel").
-		Where("status IN ?", unsent).
+		Where("COALESCE(status, '') IN ?", unsent).
 		Where("(event_id IN ? AND retry_event_id = '') OR (retry_event_id <> '' AND retry_event_id IN ?)", eventIDs, eventIDs).
 		Order("id").Limit(limit).Find(&rows).Error
 	if err != nil {

@@ -31,27 +31,29 @@ func (b Batch) EventIDs() []string {
 	return ids
 }
 
+// What a relay looks for. The conditions are those of the partial indexes, word for word: SQLite uses one only then.
+const (
+	waiting = "status = 'pending' AND batch_id IS NULL AND status <> 'settled'"
+	claimed = "status = 'pending' AND batch_id IS NOT NULL"
+	started = "status = 'started'"
+)
+
 // Claim takes up to limit waiting events, oldest first, for this relay alone, and persists their batch ID. On Postgres
 // any number of relays claim at once without waiting for each other; SQLite lets one write at a time. An empty batch
 // means that nothing waits.
 func Claim(ctx context.Context, db *gorm.DB, limit int) (Batch, error) {
-	lock := ""
-	if isPostgres(db) {
-		lock = " FOR UPDATE SKIP LOCKED"
-	}
 	batchID := NewID()
 	batchExpression := "?"
 	if limit == 1 {
 		batchExpression = "id"
 	}
-	arguments := []any{time.Now().UTC(), limit}
+	arguments := []any{limit, time.Now().UTC()}
 	if limit != 1 {
-		arguments = append([]any{batchID}, arguments...)
+		arguments = []any{limit, batchID, time.Now().UTC()}
 	}
 	var events []Claimed
-	err := db.WithContext(ctx).Raw(`UPDATE notify_events SET batch_id = `+batchExpression+`, claimed_at = ?
-		WHERE id IN (SELECT id FROM notify_events WHERE status = 'pending' AND batch_id IS NULL ORDER BY id LIMIT ?`+lock+`)
-		RETURNING id, model, action`, arguments...).Scan(&events).Error
+	err := db.WithContext(ctx).Raw(next(db, waiting, "id")+`UPDATE notify_events SET batch_id = `+batchExpression+`, claimed_at = ?
+		WHERE id IN (SELECT id FROM next) RETURNING id, model, action`, arguments...).Scan(&events).Error
 	if err != nil {
 		return Batch{}, fmt.Errorf("outbox: claim: %w", err)
 	}
@@ -80,28 +82,23 @@ func MarkStarted(ctx context.Context, db *gorm.DB, b Batch, workflowID string) e
 // Abandoned gives batches that were claimed more than age ago and whose workflow is not known to have started: a relay
 // died, or could not reach Temporal. It moves their claim time on, so that of several relays one takes each batch.
 func Abandoned(ctx context.Context, db *gorm.DB, age time.Duration, limit int) ([]Batch, error) {
-	return take(ctx, db, "status = 'pending' AND batch_id IS NOT NULL", "claimed_at", age, limit)
+	return take(ctx, db, claimed, "claimed_at", age, limit)
 }
 
 // Unfinished gives batches whose workflow was started and which nobody has checked for age, although their events are
 // not settled. It moves their check time on, so that of several relays one takes each batch.
 func Unfinished(ctx context.Context, db *gorm.DB, age time.Duration, limit int) ([]Batch, error) {
-	return take(ctx, db, "status = 'started'", "checked_at", age, limit)
+	return take(ctx, db, started, "checked_at", age, limit)
 }
 
 func take(ctx context.Context, db *gorm.DB, condition, column string, age time.Duration, limit int) ([]Batch, error) {
-	lock := ""
-	if isPostgres(db) {
-		lock = " FOR UPDATE SKIP LOCKED"
-	}
 	now := time.Now().UTC()
 	var rows []struct {
 		Claimed
 		BatchID string
 	}
-	err := db.WithContext(ctx).Raw(`UPDATE notify_events SET `+column+` = ?
-		WHERE id IN (SELECT id FROM notify_events WHERE `+condition+` AND `+column+` < ? ORDER BY `+column+` LIMIT ?`+lock+`)
-		RETURNING id, model, action, batch_id`, now, now.Add(-age), limit).Scan(&rows).Error
+	err := db.WithContext(ctx).Raw(next(db, condition+" AND "+column+" < ?", column)+`UPDATE notify_events SET `+column+` = ?
+		WHERE id IN (SELECT id FROM next) RETURNING id, model, action, batch_id`, now.Add(-age), limit, now).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("outbox: look for batches left behind: %w", err)
 	}
@@ -145,4 +142,13 @@ func Rebatch(ctx context.Context, db *gorm.DB, b Batch) (Batch, error) {
 	return next, nil
 }
 
-func isPostgres(db *gorm.DB) bool { return db.Name() == "postgres" }
+// next is the head of a statement that takes events: it chooses them, and on Postgres locks them, exactly once. As a
+// plain subselect Postgres may run it again for every row, and then takes more than the limit.
+func next(db *gorm.DB, condition, order string) string {
+	lock := ""
+	if db.Name() == "postgres" {
+		lock = " FOR UPDATE SKIP LOCKED"
+	}
+	return "WITH next AS MATERIALIZED (SELECT id FROM notify_events WHERE " + condition +
+		" ORDER BY " + order + " LIMIT ?" + lock + ") "
+}

@@ -19,6 +19,7 @@ func TestJudgeSendsWhenAnyLineIsTrue(t *testing.T) {
 		"no conditions send":               {"", true, "no conditions", 0},
 		"blank lines are no conditions":    {"\n  \r\n# a remark\n", true, "no conditions", 0},
 		"one true line is enough":          {"doc.id == 1\r\ndoc.id == 7\r\ndoc.id > 0", true, "condition true at line 2, 3", 3},
+		"a false line after a true one":    {"doc.id == 7\ndoc.id == 1", true, "condition true at line 1", 2},
 		"all false":                        {"doc.id == 1\n\n  doc.id == 2", false, "condition false at line 1, 3", 2},
 		"a broken line is false":           {"doc.gone == 1", false, "condition false at line 1 (not evaluated because of an error: line 1)", 1},
 		"the line after a broken one runs": {"doc.gone == 1\ndoc.id == 7", true, "condition true at line 2", 2},

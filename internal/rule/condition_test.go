@@ -127,6 +127,7 @@ func TestConditionsAreRefusedWithTheirColumn(t *testing.T) {
 		`doc.status == "A" and dic.id == 1`:      "column 23: unknown name dic",
 		`status == "A"`:                          "column 1: unknown name status",
 		`doc.customer.email == "a"`:              "column 1: doc.customer.email: paths through a relation are not available yet",
+		`doc.tags.size == 1`:                     "column 1: doc.tags.size: paths through a relation are not available yet",
 		`doc.customer == 1`:                      "column 1: doc.customer: paths through a relation are not available yet",
 		`doc.status == 9`:                        "column 15: doc.status is text and 9 is a number",
 		`doc.quantity == "9"`:                    "column 17: doc.quantity is a number and \"9\" is text",

@@ -168,6 +168,7 @@ func TestHTMLThatIsTooMuchWorkIsRefusedAtOnce(t *testing.T) {
 	for _, text := range []string{
 		fill("<"), fill("</"), fill("< "), fill("</1"), fill("<!"), fill("<!-"), fill("<title>"), fill("<textarea>"), "<style>" + fill(`"`),
 		`<a x="<style>"><title></style ><b>` + fill("<b>"), fill("<title><</title>"),
+		"<textarea>" + strings.Repeat("<b>", 300) + "</textarea>",
 	} {
 		if _, err := newHTMLBody(template{{literal: text}}); err == nil {
 			t.Errorf("%.60s… was taken", text)

@@ -149,8 +149,9 @@ func (s Deliveries) InsertTx(tx *gorm.DB, deliveries []*Delivery) error {
 }
 
 // Claim begins an attempt: it counts it and marks the delivery sending, unless it has ended already. It gives the
-// delivery as it was before (so that a caller sees a success, or a claim that a dead process left) and the number of
-// the attempt, 0 when there is nothing to do.
+// delivery as it was before (so that a caller sees a success) and the number of the attempt, 0 when there is nothing to
+// do. An earlier attempt that a dead process left without an end is written down as unknown; if its answer comes after
+// all, Finish puts that in its place.
 func (s Deliveries) Claim(ctx context.Context, id string, now time.Time) (before *Delivery, attempt int, err error) {
 	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		before = new(Delivery)
@@ -165,6 +166,9 @@ func (s Deliveries) Claim(ctx context.Context, id string, now time.Time) (before
 			return nil
 		}
 		attempt = before.Attempts + 1
+		if err := keepLost(tx, before, now); err != nil {
+			return err
+		}
 		return tx.Model(&Delivery{}).Where("id = ?", id).
 			Updates(map[string]any{"status": DeliverySending, "attempts": attempt, "claimed_at": now, "updated_at": now}).Error
 	})
@@ -172,6 +176,21 @@ func (s Deliveries) Claim(ctx context.Context, id string, now time.Time) (before
 		return nil, 0, fmt.Errorf("store: claim delivery %s: %w", id, err)
 	}
 	return before, attempt, nil
+}
+
+// lostCode is the code of an attempt whose process died in the middle.
+const lostCode = "worker_lost"
+
+// keepLost writes the last attempt down when nobody did. It began when the delivery was claimed.
+func keepLost(tx *gorm.DB, before *Delivery, now time.Time) error {
+	if before.Attempts == 0 || before.ClaimedAt == nil {
+		return nil
+	}
+	lost := Attempt{
+		DeliveryID: before.ID, Number: before.Attempts, Outcome: string(DeliveryUnknown), Code: lostCode,
+		StartedAt: *before.ClaimedAt, FinishedAt: now,
+	}
+	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&lost).Error
 }
 
 // Finish records how an attempt ended, and what that makes of the delivery. Answers can come late, when the workflow has
@@ -209,11 +228,20 @@ func (s Deliveries) FailTx(tx *gorm.DB, id string, status DeliveryStatus, code s
 	return nil
 }
 
+// apply adds the filter's conditions, and those of the partial indexes that serve them: a database cannot know what a
+// parameter implies.
 func (f DeliveryFilter) apply(query *gorm.DB) *gorm.DB {
-	return equal(query, map[string]string{
+	query = equal(query, map[string]string{
 		"event_id": f.EventID, "notification_id": f.NotificationID, "channel": f.Channel, "address": f.Address,
 		"status": f.Status, "provider_id": f.ProviderID, "error_code": f.ErrorCode, "workflow_id": f.WorkflowID,
 	})
+	if f.ProviderID != "" {
+		query = query.Where("provider_id <> ''")
+	}
+	if f.ErrorCode != "" {
+		query = query.Where("error_code <> ''")
+	}
+	return query
 }
 
 // escapeLike takes the meaning from LIKE's own characters.

@@ -26,13 +26,25 @@ func (s Events) Get(ctx context.Context, id string) (*outbox.Event, error) {
 
 // List reads a page, newest first, without snapshots and decisions.
 func (s Events) List(ctx context.Context, f EventFilter, p Paging) (Page[*outbox.Event], error) {
-	query := equal(session(s.DB).WithContext(ctx), map[string]string{
-		"model": f.Model, "key": f.Key, "action": f.Action, "status": f.Status, "source": f.Source,
-		"workflow_id": f.WorkflowID,
-	}).Omit("doc", "old_doc", "decisions")
-	page, err := newestFirst(query, p, func(e *outbox.Event) string { return e.ID })
+	page, err := newestFirst(f.apply(session(s.DB).WithContext(ctx)).Omit("doc", "old_doc", "decisions"), p, func(e *outbox.Event) string { return e.ID })
 	if err != nil {
 		return page, fmt.Errorf("store: list events: %w", err)
 	}
 	return page, nil
+}
+
+// apply adds the filter's conditions, and those of the partial indexes that serve them: a database cannot know what a
+// parameter implies.
+func (f EventFilter) apply(query *gorm.DB) *gorm.DB {
+	query = equal(query, map[string]string{
+		"model": f.Model, "key": f.Key, "action": f.Action, "status": f.Status, "source": f.Source,
+		"workflow_id": f.WorkflowID,
+	})
+	if f.Status != "" && f.Status != string(outbox.Settled) {
+		query = query.Where("status <> 'settled'")
+	}
+	if f.WorkflowID != "" {
+		query = query.Where("workflow_id <> ''")
+	}
+	return query
 }

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -17,17 +19,34 @@ var migrations embed.FS
 // versionTable keeps which migrations have run; the name leaves the application's own goose table alone.
 const versionTable = "notify_migrations"
 
+// On SQLite two processes that begin at the same moment both find the same work to do; the one that comes second fails,
+// whole and without effect, and looks again.
+const (
+	sqliteTries = 8
+	sqlitePause = 100 * time.Millisecond
+)
+
 // Migrate brings the tables up to date, and does nothing when they are. Several processes may call it at once: on
-// Postgres they wait for each other on an advisory lock, on SQLite on the file's write lock.
+// Postgres they wait for each other on an advisory lock, on SQLite the later ones try again.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	provider, err := migrationProvider(db)
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("store: migrate: %w", err)
+	for try := 1; ; try++ {
+		_, err := provider.Up(ctx)
+		if err == nil {
+			return nil
+		}
+		if db.Name() != "sqlite" || try == sqliteTries {
+			return fmt.Errorf("store: migrate: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("store: migrate: %w", errors.Join(ctx.Err(), err))
+		case <-time.After(sqlitePause * time.Duration(try)):
+		}
 	}
-	return nil
 }
 
 func migrationProvider(db *gorm.DB) (*goose.Provider, error) {

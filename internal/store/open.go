@@ -3,6 +3,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -96,10 +98,31 @@ func dialect(databaseURL string) (gorm.Dialector, int, error) {
 
 // queryLogger logs what is slow or broken, without the values of the statement: they are personal data.
 func queryLogger(log *slog.Logger) logger.Interface {
-	return logger.NewSlogLogger(log, logger.Config{
+	return quietLogger{logger.NewSlogLogger(log, logger.Config{
 		SlowThreshold:             slowQuery,
 		LogLevel:                  logger.Warn,
 		IgnoreRecordNotFoundError: true,
 		ParameterizedQueries:      true,
-	})
+	})}
+}
+
+// quietLogger leaves out statements that ended because their caller did, and the values of all.
+type quietLogger struct{ logger.Interface }
+
+// LogMode keeps the rest of the logger's manners at another level.
+func (l quietLogger) LogMode(level logger.LogLevel) logger.Interface {
+	return quietLogger{l.Interface.LogMode(level)}
+}
+
+// Trace logs one statement.
+func (l quietLogger) Trace(ctx context.Context, begin time.Time, statement func() (string, int64), err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	l.Interface.Trace(ctx, begin, statement, err)
+}
+
+// ParamsFilter drops the values of a statement that is about to be logged.
+func (l quietLogger) ParamsFilter(_ context.Context, sql string, _ ...any) (string, []any) {
+	return sql, nil
 }

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"testing"
 
@@ -26,4 +28,30 @@ func TestMigratingAgainChangesNothing(t *testing.T) {
 			t.Fatalf("revision %d after a second migration, error %v", revision, err)
 		}
 	})
+}
+
+func TestSeveralProcessesMayMigrateAFreshDatabaseAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]func(testing.TB) string{"SQLite": testdb.SQLiteURL, "Postgres": testdb.PostgresURL} {
+		t.Run("on "+name, func(t *testing.T) {
+			t.Parallel()
+			address := url(t)
+			results := make(chan error)
+			const processes = 6
+			for range processes {
+				go func() {
+					db, err := store.Open(address, slog.New(slog.DiscardHandler))
+					if err == nil {
+						err = errors.Join(store.Migrate(t.Context(), db), store.Close(db))
+					}
+					results <- err
+				}()
+			}
+			for range processes {
+				if err := <-results; err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
 }

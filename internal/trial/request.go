@@ -39,6 +39,8 @@ Exit code: 0 sent, 1 failed, 2 wrong usage.
 Flags:
 `
 
+const noTime = "--timeout must be more than 0, such as 30s; to wait for nothing say --wait=false"
+
 // errUsage stands for a mistake that has been explained already.
 var errUsage = errors.New("wrong usage")
 
@@ -80,6 +82,8 @@ func parseTest(arguments []string, stderr io.Writer, addresses rule.Addresses) (
 		return r, wrong(stderr, "%q is not understood; see starter --help", flags.Arg(0))
 	case chosen != 1:
 		return r, wrong(stderr, "choose one of --email, --sms and --whatsapp; see starter --help")
+	case r.Timeout <= 0:
+		return r, wrong(stderr, noTime)
 	case *to == "":
 		return r, wrong(stderr, "say where to with --to")
 	}
@@ -101,6 +105,8 @@ func parseEvent(arguments []string, stderr io.Writer) (r Request, err error) {
 	switch {
 	case flags.NArg() > 0:
 		return r, wrong(stderr, "%q is not understood; see starter --help", flags.Arg(0))
+	case r.Timeout <= 0:
+		return r, wrong(stderr, noTime)
 	case r.Model == "" || r.Key == "":
 		return r, wrong(stderr, "an event needs --model and --key")
 	case r.Action != rule.Create && r.Action != rule.Update && r.Action != rule.Delete:

@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,6 +23,9 @@ const probeTimeout = 5 * time.Second
 
 // Probe asks a program that listens at addr whether it is ready: the health check of a container without a shell.
 func Probe(ctx context.Context, addr string) error {
+	if addr == "" {
+		return errors.New("probe: the setting that says where to listen is empty, so there is nothing to ask")
+	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("address to probe: %w", err)
@@ -35,7 +39,8 @@ func Probe(ctx context.Context, addr string) error {
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	direct := &http.Transport{DisableKeepAlives: true} // without the environment's proxy: the program is on this machine
+	response, err := direct.RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}

@@ -51,10 +51,10 @@ func (s *senders) addTwilio(c config.Twilio) error {
 		AccountSID: c.AccountSID, AuthToken: c.AuthToken, APIKey: c.APIKey, APISecret: c.APISecret,
 		BaseURL: c.BaseURL, Timeout: c.Timeout,
 	})
+	problems := []error{err}
 	if err != nil {
-		return fmt.Errorf("TWILIO settings: %w", err)
+		client = new(twilio.Client) // never used: the senders' own settings are to be named too
 	}
-	var problems []error
 	if c.SMSFrom != "" || c.SMSMessagingServiceSID != "" {
 		sender, err := sms.New(sms.Config{From: c.SMSFrom, MessagingServiceSID: c.SMSMessagingServiceSID}, client)
 		problems = append(problems, err)

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
@@ -81,7 +82,7 @@ func RegisterSearchAttributes(ctx context.Context, t *Temporal, logger *slog.Log
 	for pause := attributesPause; ; pause = min(2*pause, attributesMaxPause) {
 		err := addSearchAttributes(ctx, t, request)
 		if err == nil {
-			return nil
+			return untilUsable(ctx, t)
 		}
 		if refused(err) {
 			return fmt.Errorf("search attributes (add SilqueEvents, SilqueModels and SilqueNotifications as KeywordList and "+
@@ -94,6 +95,31 @@ func RegisterSearchAttributes(ctx context.Context, t *Temporal, logger *slog.Log
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(pause):
+		}
+	}
+}
+
+// usableTimeout bounds the wait until a server that has taken new attributes knows them everywhere: two seconds at most.
+const usableTimeout = 10 * time.Second
+
+// untilUsable waits until the server answers a query with the attributes: until then it would refuse workflows that
+// carry them.
+func untilUsable(ctx context.Context, t *Temporal) error {
+	ctx, cancel := context.WithTimeout(ctx, usableTimeout)
+	defer cancel()
+	for {
+		_, err := t.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: t.Namespace,
+			Query: fmt.Sprintf("%s = 'none' AND %s = 'none' AND %s = 'none' AND %s = 'none'", workflows.EventsAttribute.GetName(),
+				workflows.ModelsAttribute.GetName(), workflows.NotificationsAttribute.GetName(), workflows.OutcomeAttribute.GetName()),
+		})
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("search attributes are not usable yet: %w", err)
+		case <-time.After(attributesPause / 5):
 		}
 	}
 }

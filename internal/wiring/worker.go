@@ -126,7 +126,7 @@ func (w *Worker) pool(onFatal func(error)) []worker.Worker {
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 	}
-	main := worker.New(w.temporal, queue, options)
+	main := worker.New(w.temporal.Client, queue, options)
 	main.RegisterWorkflowWithOptions(workflows.SendNotification, workflow.RegisterOptions{Name: "SendNotification"})
 	main.RegisterActivity(w.steps)
 	pool := []worker.Worker{main}
@@ -134,7 +134,7 @@ func (w *Worker) pool(onFatal func(error)) []worker.Worker {
 	options.DisableWorkflowWorker = true
 	options.WorkflowTaskPollerBehavior = nil
 	for _, channel := range rule.Channels {
-		sends := worker.New(w.temporal, workflows.ChannelQueue(queue, channel), options)
+		sends := worker.New(w.temporal.Client, workflows.ChannelQueue(queue, channel), options)
 		sends.RegisterActivityWithOptions(w.sendActivity(channel))
 		pool = append(pool, sends)
 	}

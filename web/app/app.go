@@ -137,8 +137,8 @@ func (a *App) routes() *gin.Engine {
 	if a.config.Pages != nil {
 		a.config.Pages(engine)
 	}
-	engine.NoRoute(notFound)
-	engine.NoMethod(wrongMethod)
+	engine.NoRoute(api.NoRoute, notFound)
+	engine.NoMethod(api.NoMethod, wrongMethod)
 	return engine
 }
 

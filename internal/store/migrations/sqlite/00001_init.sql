@@ -78,13 +78,13 @@ CREATE TABLE notify_events (
     checked_at      DATETIME
 );
 CREATE UNIQUE INDEX notify_events_idempotency ON notify_events (idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX notify_events_waiting ON notify_events (id) WHERE status = 'pending' AND batch_id IS NULL;
+CREATE INDEX notify_events_open ON notify_events (status, id) WHERE status <> 'settled';
 CREATE INDEX notify_events_claimed ON notify_events (claimed_at) WHERE status = 'pending' AND batch_id IS NOT NULL;
 CREATE INDEX notify_events_started ON notify_events (checked_at) WHERE status = 'started';
 CREATE INDEX notify_events_batch ON notify_events (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX notify_events_model ON notify_events (model, id);
-CREATE INDEX notify_events_row ON notify_events (model, key, id);
-CREATE INDEX notify_events_status ON notify_events (status, id);
+CREATE INDEX notify_events_row ON notify_events (key, model, id);
+CREATE INDEX notify_events_workflow ON notify_events (workflow_id) WHERE workflow_id <> '';
 
 CREATE TABLE notify_deliveries (
     id                   TEXT PRIMARY KEY,
@@ -113,6 +113,7 @@ CREATE INDEX notify_deliveries_status ON notify_deliveries (status, id);
 CREATE INDEX notify_deliveries_channel ON notify_deliveries (channel, id);
 CREATE INDEX notify_deliveries_address ON notify_deliveries (address, id);
 CREATE INDEX notify_deliveries_provider ON notify_deliveries (provider_id) WHERE provider_id <> '';
+CREATE INDEX notify_deliveries_error ON notify_deliveries (error_code, id) WHERE error_code <> '';
 CREATE INDEX notify_deliveries_retry ON notify_deliveries (retry_event_id) WHERE retry_event_id <> '';
 CREATE INDEX notify_deliveries_workflow ON notify_deliveries (workflow_id, id);
 
@@ -149,6 +150,7 @@ CREATE INDEX notify_errors_event ON notify_errors (event_id, id);
 CREATE INDEX notify_errors_delivery ON notify_errors (delivery_id, id);
 CREATE INDEX notify_errors_notification ON notify_errors (notification_id, id);
 CREATE INDEX notify_errors_code ON notify_errors (code, id);
+CREATE INDEX notify_errors_source ON notify_errors (source, id);
 CREATE INDEX notify_errors_resolved ON notify_errors (resolved, id);
 
 -- +goose Down

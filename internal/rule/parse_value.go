@@ -1,0 +1,163 @@
+package rule
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// atom is the innermost part of a condition: a path, a constant, a list, or what stands in parentheses.
+func (p *parser) atom() (*operand, error) {
+	t := p.next()
+	switch {
+	case t.is("("):
+		return p.nested(p.group)
+	case t.is("["):
+		return p.nested(func() (*operand, error) { return p.list(t, "]", nil) })
+	case t.kind == tokenName:
+		return p.name(t)
+	case t.kind == tokenNumber:
+		return number(t)
+	case t.kind == tokenText:
+		if after := p.peek(); after.kind == tokenText {
+			return nil, unexpected(after)
+		}
+		return &operand{kind: kindText, label: strconv.Quote(t.text), column: t.column, constant: true, value: t.text}, nil
+	default:
+		return nil, unexpected(t)
+	}
+}
+
+// group is what stands in parentheses: one part, or a tuple if there is a comma.
+func (p *parser) group() (*operand, error) {
+	open := p.tokens[p.at-1]
+	if p.peek().is(")") {
+		return p.list(open, ")", nil)
+	}
+	first, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := p.take(","); ok {
+		return p.list(open, ")", []*operand{first})
+	}
+	if _, ok := p.take(")"); !ok {
+		return nil, p.unclosed(open)
+	}
+	return first, nil
+}
+
+func (p *parser) list(open token, closing string, elements []*operand) (*operand, error) {
+	for {
+		if _, ok := p.take(closing); ok {
+			break
+		}
+		element, err := p.or()
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, element)
+		if _, ok := p.take(","); !ok && !p.peek().is(closing) {
+			return nil, p.unclosed(open)
+		}
+	}
+	for _, element := range elements {
+		if element.kind == kindList || element.kind == kindRow {
+			return nil, conditionError(element.column, "a list cannot hold %s", element.kind)
+		}
+	}
+	return &operand{kind: kindList, label: "the list", column: open.column, elements: elements}, nil
+}
+
+// unclosed says what is missing where a parenthesis should have closed.
+func (p *parser) unclosed(open token) error {
+	if t := p.peek(); t.kind != tokenEnd {
+		return unexpected(t)
+	}
+	return conditionError(open.column, "%s is never closed", open.text)
+}
+
+func number(t token) (*operand, error) {
+	o := &operand{kind: kindNumber, label: t.text, column: t.column, constant: true}
+	if n, err := strconv.ParseInt(t.text, 10, 64); err == nil {
+		o.value = n
+		return o, nil
+	}
+	d, err := ParseDecimal(t.text)
+	if err != nil {
+		return nil, conditionError(t.column, "the number is too large")
+	}
+	o.value = d
+	return o, nil
+}
+
+// nameHints help people who come from other languages.
+var nameHints = map[string]string{
+	"true": "True", "false": "False", "null": "None", "none": "None", "nil": "None", "AND": "and", "OR": "or", "NOT": "not",
+}
+
+func (p *parser) name(t token) (*operand, error) {
+	switch t.text {
+	case "True", "False":
+		return &operand{kind: kindBool, label: t.text, column: t.column, constant: true, value: t.text == "True"}, nil
+	case "None":
+		return &operand{kind: kindNull, label: t.text, column: t.column, constant: true}, nil
+	}
+	if hint, ok := nameHints[t.text]; ok {
+		return nil, conditionError(t.column, "unexpected %s: write %s", t.text, hint)
+	}
+	names := []string{t.text}
+	for {
+		if _, ok := p.take("."); !ok {
+			break
+		}
+		field := p.next()
+		if field.kind != tokenName {
+			return nil, conditionError(field.column, "a field's name must follow the point after %s", strings.Join(names, "."))
+		}
+		names = append(names, field.text)
+	}
+	if after := p.peek(); after.is("(") || after.is("[") {
+		return nil, conditionError(after.column, "unexpected %s: a condition can compare fields, but not call or index them",
+			after.text)
+	}
+	return p.path(names, t.column)
+}
+
+func (p *parser) path(names []string, column int) (*operand, error) {
+	if len(names) == 1 && (names[0] == docName || names[0] == oldDocName) {
+		row := expression(kindRow, &ast.IdentifierNode{Value: names[0]}, column)
+		row.label = names[0]
+		return row, nil
+	}
+	found, err := resolvePath(names, p.model)
+	if err != nil {
+		return nil, conditionError(column, "%s", err)
+	}
+	k := kindsOfFields[found.field.Type]
+	if found.root == notifName && found.field.Name == "channel" {
+		k = kindChannel
+	}
+	return &operand{
+		kind: k, field: found.field.Type, label: found.String(), column: column,
+		node: &ast.MemberNode{
+			Node: at(&ast.IdentifierNode{Value: found.root}, column), Property: at(&ast.StringNode{Value: found.field.Name}, column),
+		},
+	}, nil
+}
+
+// truth gives an operand as a boolean, the way Python sees it: null, zero and empty are false. A constant is refused:
+// doc.status == "A" or "B" is always true, and never what was meant.
+func truth(o *operand) (ast.Node, error) {
+	switch {
+	case o.kind == kindBool && o.constant:
+		return at(&ast.BoolNode{Value: o.value.(bool)}, o.column), nil
+	case o.kind == kindBool && o.field == "":
+		return o.build(), nil
+	case o.constant || o.kind == kindList:
+		return nil, conditionError(o.column, "%s alone is no condition: compare it with something", o.label)
+	default:
+		return at(call(truthFunction, o.build()), o.column), nil
+	}
+}
