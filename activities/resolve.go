@@ -90,11 +90,11 @@ func (a *Activities) resolution(ctx context.Context, event Event, models rule.Mo
 	r := Resolution{EventID: event.ID}
 	model, ok := models.Model(event.Model)
 	if !ok {
-		return failed(r, rule.EventDecodeFail, "the model is not in the catalog: register it with the notify plugin"), nil
+		return undecodable(r, "the model is not in the catalog: register it with the notify plugin"), nil
 	}
 	scope, err := scopeOf(model, event)
 	if err != nil {
-		return failed(r, rule.EventDecodeFail, err.Error()), nil
+		return undecodable(r, err.Error()), nil
 	}
 	notifications, err := a.Ledger.InForce(ctx, event.Model, rule.TriggersFor(event.Action), event.Revision)
 	if err != nil {
@@ -119,9 +119,10 @@ func scopeOf(model *rule.Model, event Event) (rule.Scope, error) {
 	return rule.Scope{Doc: doc, OldDoc: oldDoc}, nil
 }
 
-func failed(r Resolution, code rule.ErrCode, message string) Resolution {
+// undecodable ends an event whose row or snapshots make no sense.
+func undecodable(r Resolution, message string) Resolution {
 	r.Reason = message
-	r.Errors = append(r.Errors, ErrorEntry{Code: code, Message: message, Key: "event"})
+	r.Errors = append(r.Errors, ErrorEntry{Code: rule.EventDecodeFail, Message: message, Key: "event"})
 	return r
 }
 
@@ -154,7 +155,7 @@ func testMessage(event Event) Resolution {
 		To      string       `json:"to"`
 	}
 	if err := json.Unmarshal(event.Doc, &doc); err != nil || doc.To == "" {
-		return failed(r, rule.EventDecodeFail, "a test event needs a channel and an address")
+		return undecodable(r, "a test event needs a channel and an address")
 	}
 	r.Deliveries = []NewDelivery{{Channel: doc.Channel, Address: doc.To, Subject: testSubject, Text: testText}}
 	return r
@@ -167,7 +168,7 @@ func reopened(event Event) Resolution {
 		DeliveryID string `json:"delivery_id"`
 	}
 	if err := json.Unmarshal(event.Doc, &doc); err != nil || doc.DeliveryID == "" {
-		return failed(r, rule.EventDecodeFail, "a retry event needs a delivery")
+		return undecodable(r, "a retry event needs a delivery")
 	}
 	r.Reopen = doc.DeliveryID
 	return r

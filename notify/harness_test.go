@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -107,7 +106,7 @@ func open(t testing.TB, db *gorm.DB, options notify.Options) *shop {
 	t.Helper()
 	s := &shop{t: t, count: &statements{Interface: logger.Discard}, nudges: make(chan struct{}, 1000)}
 	if options.Logger == nil {
-		options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		options.Logger = slog.New(slog.DiscardHandler)
 	}
 	if options.AfterCommit == nil {
 		options.AfterCommit = func() { s.nudges <- struct{}{} }

@@ -149,7 +149,7 @@ func wholeNumber(value any) (int64, bool) {
 	case v.CanInt():
 		return v.Int(), true
 	case v.CanUint() && v.Uint() <= math.MaxInt64:
-		return int64(v.Uint()), true
+		return int64(v.Uint()), true //nolint:gosec // checked above
 	}
 	return 0, false
 }

@@ -147,7 +147,7 @@ func unixTime(value any) (any, error) {
 	case v.CanInt():
 		return time.Unix(v.Int(), 0), nil
 	case v.CanUint():
-		return time.Unix(int64(v.Uint()), 0), nil
+		return time.Unix(int64(v.Uint()), 0), nil //nolint:gosec // a moment in seconds: beyond 2^63 there is none
 	}
 	return plain(value)
 }

@@ -216,7 +216,7 @@ func (t Twilio) check() []error {
 
 func (n Notify) check() []error {
 	var problems []error
-	wrong := func(format string, arguments ...any) { problems = append(problems, fmt.Errorf(format, arguments...)) }
+	wrong := func(problem string) { problems = append(problems, errors.New(problem)) }
 	if _, _, err := net.SplitHostPort(n.Addr); err != nil {
 		wrong("NOTIFY_ADDR must look like 127.0.0.1:8080 or :8080")
 	}

@@ -3,7 +3,7 @@
 package testdb
 
 import (
-	"io"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,7 +62,7 @@ func PostgresURL(t testing.TB) string {
 	if err == nil {
 		return url
 	}
-	if err == errNotInstalled && os.Getenv("CI") != "true" {
+	if errors.Is(err, errNotInstalled) && os.Getenv("CI") != "true" {
 		t.Skip("Postgres is not installed here (Debian: apt-get install postgresql)")
 	}
 	t.Fatalf("a Postgres for the test: %v", err)
@@ -72,7 +72,7 @@ func PostgresURL(t testing.TB) string {
 // Open connects and migrates, and disconnects when the test ends.
 func Open(t testing.TB, url string) *gorm.DB {
 	t.Helper()
-	db, err := store.Open(url, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	db, err := store.Open(url, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

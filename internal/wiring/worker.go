@@ -67,7 +67,7 @@ func (w *Worker) Metrics() prometheus.Gatherer { return w.metrics.registry }
 func (w *Worker) Close(ctx context.Context) error { return w.senders.close(ctx) }
 
 // Run works until ctx ends, then stops: it takes no new task and waits for the sends under way. It tries until Temporal
-// is there; ready is called once the worker polls. It returns an error when Temporal will never accept it.
+// is there; ready is called once the worker polls. It returns an error when the worker cannot go on.
 func (w *Worker) Run(ctx context.Context, ready func()) error {
 	if err := RegisterSearchAttributes(ctx, w.temporal, w.log); err != nil {
 		if ctx.Err() != nil {
@@ -76,14 +76,14 @@ func (w *Worker) Run(ctx context.Context, ready func()) error {
 		w.log.Warn("Search attributes could not be registered; workflows are started only when they exist", "error", err)
 	}
 	fatal := make(chan error, 8)
-	pool, err := w.start(ctx, fatal)
-	if err != nil || pool == nil {
-		return err
+	pool := w.start(ctx, fatal)
+	if pool == nil {
+		return nil
 	}
 	ready()
+	var err error
 	select {
 	case <-ctx.Done():
-		err = nil
 	case err = <-fatal:
 		err = fmt.Errorf("worker: %w", err)
 	}
@@ -91,8 +91,8 @@ func (w *Worker) Run(ctx context.Context, ready func()) error {
 	return err
 }
 
-// start starts one worker a task queue, and tries until Temporal is there; nil without error means that ctx ended first.
-func (w *Worker) start(ctx context.Context, fatal chan<- error) ([]worker.Worker, error) {
+// start starts one worker a task queue, and tries until Temporal is there; nil means that ctx ended first.
+func (w *Worker) start(ctx context.Context, fatal chan<- error) []worker.Worker {
 	pool := w.pool(func(err error) {
 		select {
 		case fatal <- err:
@@ -109,12 +109,12 @@ func (w *Worker) start(ctx context.Context, fatal chan<- error) ([]worker.Worker
 			select {
 			case <-ctx.Done():
 				stopAll(pool[:i])
-				return nil, nil
+				return nil
 			case <-time.After(pause):
 			}
 		}
 	}
-	return pool, nil
+	return pool
 }
 
 // pool makes the workers: one for the workflows and their bookkeeping, one for each channel's sends.

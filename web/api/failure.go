@@ -114,7 +114,7 @@ func (a *API) recovered(c *gin.Context) {
 		if value == nil {
 			return
 		}
-		if value == http.ErrAbortHandler {
+		if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(value) // net/http's own way to drop a connection
 		}
 		cause := fmt.Sprintf("panic with a %T", value)

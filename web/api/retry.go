@@ -69,11 +69,12 @@ func (a *API) retryDelivery(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range result.Skipped {
-		if s.Reason == reasonNotFound {
+	if len(result.Skipped) > 0 {
+		reason := result.Skipped[0].Reason
+		if reason == reasonNotFound {
 			return store.ErrNotFound
 		}
-		return &failure{status: http.StatusConflict, code: s.Reason,
+		return &failure{status: http.StatusConflict, code: reason,
 			message: "only a delivery that is failed or unknown is handed over again"}
 	}
 	return answer(c, http.StatusAccepted, gin.H{"event_id": result.EventIDs[0]})

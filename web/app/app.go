@@ -92,18 +92,23 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	var relaying sync.WaitGroup
 	relaying.Go(func() { a.relay.Run(ctx) })
 	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(listener) }()
+	go func() {
+		err := server.Serve(listener)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		serving <- err
+	}()
 
 	var err error
 	select {
 	case err = <-serving:
 		cancel()
 	case <-ctx.Done():
-		err = shutdown(ctx, server)
-		<-serving
+		err = errors.Join(shutdown(ctx, server), <-serving)
 	}
 	relaying.Wait()
-	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
 	return nil
