@@ -127,6 +127,8 @@ type Planned struct {
 	EventID        string       `json:"event_id"`
 	NotificationID string       `json:"notification_id"`
 	Channel        rule.Channel `json:"channel"`
+	// RetryEventID is the event by which a person had it opened again; empty for the first time.
+	RetryEventID string `json:"retry_event_id,omitempty"`
 }
 
 // Claim is an attempt that has begun.

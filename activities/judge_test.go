@@ -80,8 +80,10 @@ func TestANotificationSaysWhatItDoesWithAChange(t *testing.T) {
 		{"its field has not changed", func(n *rule.Notification) { n.Trigger, n.ValueChangeField = rule.OnValueChange, "email" }, DecidedUnchanged, "", nil, nil},
 		{"its field has changed", func(n *rule.Notification) { n.Trigger, n.ValueChangeField = rule.OnValueChange, "status" },
 			DecidedSends, "", []string{"ann@example.com"}, nil},
-		{"it names a field that is gone", func(n *rule.Notification) { n.Conditions = "doc.total == 1" },
-			DecidedInvalid, "no longer valid", nil, []rule.ErrCode{rule.ConditionEvalFail}},
+		{"its condition names a field that is gone", func(n *rule.Notification) { n.Conditions = "doc.total == 1" },
+			DecidedCondition, "line 1", nil, []rule.ErrCode{rule.ConditionEvalFail}},
+		{"one of its conditions is true", func(n *rule.Notification) { n.Conditions = "doc.total == 1\n" + `doc.status == "paid"` },
+			DecidedSends, "", []string{"ann@example.com"}, []rule.ErrCode{rule.ConditionEvalFail}},
 		{"it panics", direct("panic@example.com"), DecidedInvalid, "could not be evaluated", nil, []rule.ErrCode{rule.TemplateParseFail}},
 	}
 	for _, test := range tests {

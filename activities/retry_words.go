@@ -65,7 +65,9 @@ type Failure struct {
 	EventID        string       `json:"event_id"`
 	NotificationID string       `json:"notification_id"`
 	Channel        rule.Channel `json:"channel"`
-	Class          Class        `json:"class"`
+	// RetryEventID tells this failure from one before a person had the delivery opened again.
+	RetryEventID string `json:"retry_event_id,omitempty"`
+	Class        Class  `json:"class"`
 	// Code is the provider's or adapter's machine code.
 	Code string `json:"code"`
 	// Interrupted failures are not the provider's doing: a worker that died, a database that was away.
@@ -76,7 +78,7 @@ type Failure struct {
 func FailureOf(d Planned, err error) Failure {
 	f := Failure{
 		DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID, Channel: d.Channel,
-		Class: Unknown, Code: "worker_lost", Interrupted: true,
+		RetryEventID: d.RetryEventID, Class: Unknown, Code: "worker_lost", Interrupted: true,
 	}
 	var application *temporal.ApplicationError
 	var timeout *temporal.TimeoutError

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -159,6 +160,45 @@ func TestAMessageWhoseRetryIsPendingSurvivesAKill(t *testing.T) {
 	if err := second.end(t, syscall.SIGTERM); err != nil {
 		t.Errorf("SIGTERM ended the stack with %v:\n%s", err, second.output)
 	}
+}
+
+func TestAStopCutsOffNoSend(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	first := launch(t, data)
+	must(t, first.SetFault(waiting(t), "email", "slow", 1))
+	key, err := first.Save(waiting(t), "customers", map[string]any{"name": "Slow", "email": "slow@example.com"})
+	must(t, err)
+	event, err := first.EventOf(waiting(t), "customers", key)
+	must(t, err)
+	must(t, apiclient.Until(waiting(t), func() (bool, error) {
+		deliveries, err := first.Deliveries(t.Context(), event.ID)
+		return len(deliveries) > 0 && deliveries[0].Status == "sending", err
+	}))
+	if err := first.end(t, syscall.SIGTERM); err != nil {
+		t.Errorf("SIGTERM ended the stack with %v:\n%s", err, first.output)
+	}
+
+	second := launch(t, data)
+	_, err = second.Settled(waiting(t), event.ID)
+	must(t, err)
+	deliveries, err := second.Deliveries(waiting(t), event.ID)
+	must(t, err)
+	inbox, err := second.Inbox(waiting(t), "slow@example.com")
+	must(t, err)
+	if len(deliveries) != 1 || deliveries[0].Attempts != 1 || deliveries[0].Status != "sent" || len(inbox) != 1 {
+		t.Errorf("deliveries %+v and %d emails, want one sent at its first attempt", deliveries, len(inbox))
+	}
+	must(t, ignoreExit(second.end(t, syscall.SIGKILL)))
+}
+
+// ignoreExit forgets that a killed process did not end by itself.
+func ignoreExit(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
 }
 
 func TestKillsAtAnyMomentLoseNothing(t *testing.T) {

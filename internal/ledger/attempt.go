@@ -74,14 +74,14 @@ func (l *Ledger) Finish(ctx context.Context, a activities.Attempt) error {
 }
 
 // Fail ends a delivery and writes the error log, at once or not at all. A delivery that was sent after all (its last
-// answer came while the attempt was given up) is left alone, and nothing is logged.
+// answer came while the attempt was given up), or that a person has had opened again since, is left alone.
 func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) error {
 	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		delivery, err := lockedDelivery(tx, f.DeliveryID)
 		if err != nil {
 			return err
 		}
-		if delivery.Taken() {
+		if delivery.Taken() || delivery.RetryEventID != f.RetryEventID {
 			return nil
 		}
 		status := store.DeliveryFailed

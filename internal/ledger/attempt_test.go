@@ -149,7 +149,7 @@ func TestAFailureAfterALateSuccessIsLeftAlone(t *testing.T) {
 
 func TestASuccessAfterTheFailureCounts(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *book) {
+	each(t, func(_ *testing.T, b *book) {
 		p := b.planned()
 		b.claim(p.ID, 1)
 		b.fail(p, activities.Unknown, "worker_lost")

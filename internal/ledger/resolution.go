@@ -100,7 +100,7 @@ func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution,
 func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, limit int) ([]activities.Planned, error) {
 	unsent := []store.DeliveryStatus{store.DeliveryPending, store.DeliverySending}
 	var rows []store.Delivery
-	err := l.db.WithContext(ctx).Select("id", "event_id", "notification_id", "channel").
+	err := l.db.WithContext(ctx).Select("id", "event_id", "notification_id", "channel", "retry_event_id").
 		Where("COALESCE(status, '') IN ?", unsent).
 		Where("(event_id IN ? AND retry_event_id = '') OR (retry_event_id <> '' AND retry_event_id IN ?)", eventIDs, eventIDs).
 		Order("id").Limit(limit).Find(&rows).Error
@@ -111,6 +111,7 @@ func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, limit int) ([]ac
 	for i, row := range rows {
 		planned[i] = activities.Planned{
 			ID: row.ID, EventID: row.EventID, NotificationID: row.NotificationID, Channel: row.Channel,
+			RetryEventID: row.RetryEventID,
 		}
 	}
 	return planned, nil

@@ -52,7 +52,19 @@ func (p Plan) WholeTable(ordered bool) bool {
 		if strings.Contains(line, "Seq Scan on notify_") {
 			return true
 		}
-		if strings.HasPrefix(line, "SCAN notify_") && !(ordered && strings.Contains(line, " USING ")) {
+		if strings.HasPrefix(line, "SCAN notify_") && (!ordered || !strings.Contains(line, " USING ")) {
+			return true
+		}
+	}
+	return false
+}
+
+// Unguided says whether Postgres walks along a table's primary key without a condition on it, and filters: right for a
+// value that most rows have, and wrong for what a relay looks for.
+func (p Plan) Unguided() bool {
+	lines := strings.Split(p.Text, "\n")
+	for i, line := range lines {
+		if strings.Contains(line, "_pkey on notify_") && (i+1 == len(lines) || !strings.Contains(lines[i+1], "Index Cond")) {
 			return true
 		}
 	}

@@ -142,7 +142,7 @@ func TestAChannelsErrorIsARefusalToTheActivities(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := (adapter{&answering{err: cause}}).Send(t.Context(), activities.Message{}); err != cause {
+	if _, _, err := (adapter{&answering{err: cause}}).Send(t.Context(), activities.Message{}); !errors.Is(err, cause) {
 		t.Errorf("another error became %v", err)
 	}
 }

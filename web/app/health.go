@@ -27,7 +27,7 @@ func (a *App) ready(c *gin.Context) {
 	for name, check := range checks {
 		parts[name] = "ok"
 		if err := check(ctx); err != nil {
-			a.config.Log.Warn("Not ready", "part", name, "error", err)
+			a.config.Log.Info("Not ready", "part", name, "error", err)
 			status, parts[name] = http.StatusServiceUnavailable, "not ready"
 		}
 	}
