@@ -38,8 +38,8 @@ type RetryProfile struct {
 type Ledger interface {
 	// Events reads events with their snapshots.
 	Events(ctx context.Context, ids []string) ([]Event, error)
-	// Models reads the catalog.
-	Models(ctx context.Context) (rule.Models, error)
+	// Models reads the catalog; it may be some seconds old unless fresh is asked for.
+	Models(ctx context.Context, fresh bool) (rule.Models, error)
 	// InForce reads the active notifications of a model and triggers as they were at a revision.
 	InForce(ctx context.Context, model string, triggers []rule.Trigger, revision int64) ([]*rule.Notification, error)
 	// Keep writes what an event came to, at once or not at all. Keeping it twice is the same as once.
@@ -47,7 +47,8 @@ type Ledger interface {
 	// Unsent reads up to limit deliveries of the events that have not ended, oldest first.
 	Unsent(ctx context.Context, eventIDs []string, limit int) ([]Planned, error)
 	// Claim begins an attempt, unless the delivery has ended already.
-	Claim(ctx context.Context, deliveryID string, now time.Time) (Claim, error)
+	// retryEventID names whose turn it is: a delivery that a person has had opened again since is left alone.
+	Claim(ctx context.Context, deliveryID, retryEventID string, now time.Time) (Claim, error)
 	// Recorded says whether another delivery already has the provider's name for a message.
 	Recorded(ctx context.Context, providerID, deliveryID string) (bool, error)
 	// Finish records how an attempt ended.
@@ -135,6 +136,8 @@ type Planned struct {
 type Claim struct {
 	// Attempt is its number, from 1; zero when there is nothing to do, because the delivery has ended.
 	Attempt int
+	// Taken is whether the provider has the message of a delivery that has ended.
+	Taken   bool
 	Message Message
 	// DoubtfulSince is set when an earlier attempt may have reached the provider: when it began.
 	DoubtfulSince *time.Time
@@ -168,8 +171,8 @@ const Accepted = "sent"
 type Sender interface {
 	// Send gives the provider's name for the message, and its answer, which may hold personal data.
 	Send(ctx context.Context, m Message) (providerID, detail string, err error)
-	// Find asks the provider whether it has the message already. ok is false when it has not, or cannot be asked.
-	Find(ctx context.Context, m Message, since time.Time) (providerID string, ok bool, err error)
+	// Find asks the provider for messages that may be this one, oldest first; none when it has none or cannot be asked.
+	Find(ctx context.Context, m Message, since time.Time) (providerIDs []string, err error)
 }
 
 // Refusal is a hand-over that did not succeed.

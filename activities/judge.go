@@ -3,6 +3,7 @@ package activities
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -14,7 +15,7 @@ func (a *Activities) judge(r *Resolution, n *rule.Notification, model *rule.Mode
 	decision := Decision{NotificationID: n.ID, Version: n.Version}
 	defer func() {
 		if cause := recover(); cause != nil {
-			a.Log.Error("A notification panicked", "notification", n.ID, "event", r.EventID, "panic", cause)
+			a.Log.Error("A notification panicked", "notification", n.ID, "event", r.EventID, "panic", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
 			decision.Outcome, decision.Detail = DecidedInvalid, "the notification could not be evaluated"
 			r.report(n, rule.TemplateParseFail, "panic", decision.Detail)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 
 	"go.temporal.io/sdk/activity"
@@ -37,7 +38,12 @@ func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (Plan, error)
 	if err != nil {
 		return Plan{}, a.unavailable("read events", err)
 	}
-	models, err := a.Ledger.Models(ctx)
+	if len(events) < len(in.EventIDs) {
+		a.Log.Error("Events are not in this worker's database: do DATABASE_URL and NOTIFY_TASK_QUEUE belong together?",
+			"wanted", len(in.EventIDs), "found", len(events))
+		return Plan{}, unknownEvents(len(in.EventIDs)-len(events), len(in.EventIDs))
+	}
+	models, err := a.Ledger.Models(ctx, false)
 	if err != nil {
 		return Plan{}, a.unavailable("read the catalog", err)
 	}
@@ -47,6 +53,9 @@ func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (Plan, error)
 			continue
 		}
 		resolution, err := a.resolution(ctx, event, models)
+		if err == nil && resolution.mayBeOutdated() {
+			resolution, err = a.withFreshCatalog(ctx, event)
+		}
 		if err != nil {
 			return Plan{}, a.unavailable("read notifications", err)
 		}
@@ -55,6 +64,23 @@ func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (Plan, error)
 		}
 	}
 	return a.plan(ctx, in.EventIDs)
+}
+
+// withFreshCatalog decides once more what an event comes to: an application may have registered a model or a column a
+// moment ago.
+func (a *Activities) withFreshCatalog(ctx context.Context, event Event) (Resolution, error) {
+	models, err := a.Ledger.Models(ctx, true)
+	if err != nil {
+		return Resolution{}, err
+	}
+	return a.resolution(ctx, event, models)
+}
+
+// mayBeOutdated says whether something was wrong that an old catalog explains.
+func (r Resolution) mayBeOutdated() bool {
+	return slices.ContainsFunc(r.Errors, func(e ErrorEntry) bool {
+		return e.Code == rule.EventDecodeFail || e.Code == rule.ConditionEvalFail || e.Code == rule.TemplateParseFail
+	})
 }
 
 // plan reads what is to be sent.

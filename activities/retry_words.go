@@ -19,6 +19,8 @@ const (
 	errRefusedEver = "RefusedEver" // by the provider, for good
 	errDoubtful    = "Doubtful"    // the provider may have it
 	errStore       = "Store"       // the application's database is away
+
+	errUnknownEvents = "UnknownEvents" // the worker's database is another one
 )
 
 // refusalDetails is what a refusal carries through Temporal.
@@ -54,6 +56,14 @@ func interrupted(step string) error {
 		"the application's database did not answer: "+step, errStore, temporal.ApplicationErrorOptions{NonRetryable: true})
 }
 
+// unknownEvents ends a workflow that came to a worker with another database: it shows as failed, and the relay that
+// knows the events begins them anew.
+func unknownEvents(missing, all int) error {
+	return temporal.NewApplicationErrorWithOptions(
+		fmt.Sprintf("%d of %d events are not in this worker's database: do DATABASE_URL and NOTIFY_TASK_QUEUE belong together?", missing, all),
+		errUnknownEvents, temporal.ApplicationErrorOptions{NonRetryable: true})
+}
+
 // retryStep says that the database could not be reached in a step that its own policy repeats until it can.
 func retryStep(step string) error {
 	return temporal.NewApplicationError("the application's database did not answer: "+step, errStore)
@@ -78,7 +88,7 @@ type Failure struct {
 func FailureOf(d Planned, err error) Failure {
 	f := Failure{
 		DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID, Channel: d.Channel,
-		RetryEventID: d.RetryEventID, Class: Unknown, Code: "worker_lost", Interrupted: true,
+		RetryEventID: d.RetryEventID, Class: Unknown, Code: codeWorkerLost, Interrupted: true,
 	}
 	var application *temporal.ApplicationError
 	var timeout *temporal.TimeoutError
@@ -97,6 +107,12 @@ func FailureOf(d Planned, err error) Failure {
 	}
 	return f
 }
+
+// codeWorkerLost is the code of a send whose worker did not come back.
+const codeWorkerLost = "worker_lost"
+
+// WorkerLost says whether the send's worker did not come back.
+func (f Failure) WorkerLost() bool { return f.Code == codeWorkerLost }
 
 // codeCanceled is the code of a send that a person cancelled, in Temporal Web UI for instance.
 const codeCanceled = "canceled"

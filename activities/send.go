@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -16,33 +17,41 @@ type SendInput struct {
 	DeliveryID     string `json:"delivery_id"`
 	EventID        string `json:"event_id"`
 	NotificationID string `json:"notification_id"`
+	// RetryEventID is the event by which a person had the delivery opened again: a send of before that does nothing.
+	RetryEventID string `json:"retry_event_id,omitempty"`
+}
+
+// SendResult says how a send ended that did not fail.
+type SendResult struct {
+	// Taken: the provider has the message. False when the delivery had ended otherwise before this send.
+	Taken bool `json:"taken"`
 }
 
 // SendEmail hands an email to the mail server.
-func (a *Activities) SendEmail(ctx context.Context, in SendInput) error {
+func (a *Activities) SendEmail(ctx context.Context, in SendInput) (SendResult, error) {
 	return a.send(ctx, rule.Email, in)
 }
 
 // SendSMS hands an SMS to its provider.
-func (a *Activities) SendSMS(ctx context.Context, in SendInput) error {
+func (a *Activities) SendSMS(ctx context.Context, in SendInput) (SendResult, error) {
 	return a.send(ctx, rule.SMS, in)
 }
 
 // SendWhatsApp hands a WhatsApp message to its provider.
-func (a *Activities) SendWhatsApp(ctx context.Context, in SendInput) error {
+func (a *Activities) SendWhatsApp(ctx context.Context, in SendInput) (SendResult, error) {
 	return a.send(ctx, rule.WhatsApp, in)
 }
 
 // send makes one attempt: it claims the delivery, hands it over, and writes down how that ended. A delivery that the
 // provider has is never handed over again; one that it may have is asked for first, where the provider can answer.
-func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInput) error {
+func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInput) (SendResult, error) {
 	started := a.Now()
-	claim, err := a.Ledger.Claim(ctx, in.DeliveryID, started)
+	claim, err := a.Ledger.Claim(ctx, in.DeliveryID, in.RetryEventID, started)
 	if err != nil {
-		return a.interrupted("claim delivery "+in.DeliveryID, err)
+		return SendResult{}, a.interrupted("claim delivery "+in.DeliveryID, err)
 	}
 	if claim.Attempt == 0 {
-		return nil
+		return SendResult{Taken: claim.Taken}, nil
 	}
 	attempt := a.handOver(ctx, channel, claim)
 	attempt.DeliveryID, attempt.Number = in.DeliveryID, claim.Attempt
@@ -51,12 +60,12 @@ func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInpu
 		a.Observe(channel, attempt.Outcome, attempt.FinishedAt.Sub(started))
 	}
 	if err := a.finish(ctx, attempt.Attempt); err != nil {
-		return a.interrupted("finish delivery "+in.DeliveryID, err)
+		return SendResult{}, a.interrupted("finish delivery "+in.DeliveryID, err)
 	}
 	if attempt.Outcome == Accepted {
-		return nil
+		return SendResult{Taken: true}, nil
 	}
-	return refused(in.DeliveryID, claim.Attempt, Class(attempt.Outcome), attempt.Code, attempt.retryAfter)
+	return SendResult{}, refused(in.DeliveryID, claim.Attempt, Class(attempt.Outcome), attempt.Code, attempt.retryAfter)
 }
 
 // ended is how a hand-over ended, with the wait that the provider asked for.
@@ -69,7 +78,8 @@ type ended struct {
 func (a *Activities) handOver(ctx context.Context, channel rule.Channel, claim Claim) (e ended) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			a.Log.Error("A channel panicked", "channel", channel, "delivery", claim.Message.DeliveryID, "panic", cause)
+			a.Log.Error("A channel panicked", "channel", channel, "delivery", claim.Message.DeliveryID,
+				"panic", fmt.Sprintf("%T", cause), "stack", string(debug.Stack())) // its text could hold the message
 			e = ended{Attempt: Attempt{Outcome: string(Unknown), Code: "adapter_panic"}}
 		}
 	}()
@@ -90,24 +100,23 @@ func (a *Activities) handOver(ctx context.Context, channel rule.Channel, claim C
 	return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: detail}}
 }
 
-// alreadyTaken asks the provider for a message that an earlier attempt may have handed over. A message that belongs to
-// another delivery (the same text to the same number) is not this one.
+// alreadyTaken asks the provider for a message that an earlier attempt may have handed over. One that belongs to another
+// delivery (the same text to the same number) is not this one.
 func (a *Activities) alreadyTaken(ctx context.Context, sender Sender, claim Claim) (e ended, done bool) {
-	providerID, found, err := sender.Find(ctx, claim.Message, *claim.DoubtfulSince)
+	candidates, err := sender.Find(ctx, claim.Message, *claim.DoubtfulSince)
 	if err != nil {
 		return refusal(err), true
 	}
-	if !found {
-		return ended{}, false
+	for _, providerID := range candidates {
+		others, err := a.Ledger.Recorded(ctx, providerID, claim.Message.DeliveryID)
+		if err != nil {
+			return ended{Attempt: Attempt{Outcome: string(Unknown), Code: "database_unavailable", Detail: err.Error()}}, true
+		}
+		if !others {
+			return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: "The provider had it already."}}, true
+		}
 	}
-	others, err := a.Ledger.Recorded(ctx, providerID, claim.Message.DeliveryID)
-	if err != nil {
-		return ended{Attempt: Attempt{Outcome: string(Unknown), Code: "database_unavailable", Detail: err.Error()}}, true
-	}
-	if others {
-		return ended{}, false
-	}
-	return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: "The provider had it already."}}, true
+	return ended{}, false
 }
 
 func refusal(err error) ended {

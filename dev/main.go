@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/silquetech/silque-notifications/dev/stack"
 	"github.com/silquetech/silque-notifications/internal/wiring"
@@ -38,9 +40,12 @@ func run(ctx context.Context, arguments, environ []string, stdout, stderr io.Wri
 	ctx, stop := wiring.UntilStopped(ctx)
 	defer stop()
 	running, err := stack.Start(ctx, options)
+	if errors.Is(err, stack.ErrStopped) {
+		fmt.Fprintln(stdout, "Stopped before everything was up.")
+		return 0
+	}
 	if err != nil {
-		fmt.Fprintln(stderr, "dev:", err)
-		return 1
+		return failed(stderr, err)
 	}
 	fmt.Fprint(stdout, running.Welcome())
 	err = running.Wait(ctx)
@@ -49,8 +54,15 @@ func run(ctx context.Context, arguments, environ []string, stdout, stderr io.Wri
 		err = stopErr
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "dev:", err)
-		return 1
+		return failed(stderr, err)
 	}
 	return 0
+}
+
+// failed says what went wrong, each problem on a line of its own, and gives the exit code.
+func failed(stderr io.Writer, err error) int {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(stderr, "dev:", strings.TrimRight(line, "\n"))
+	}
+	return 1
 }

@@ -262,6 +262,47 @@ func TestAPortThatIsTakenIsNamedInOneLine(t *testing.T) {
 	}
 }
 
+func TestEveryPortThatIsTakenIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	arguments := []string{"-addr", "127.0.0.1:0", "-data", t.TempDir()}
+	var taken []string
+	for _, flag := range []string{"-ui-addr", "-temporal-addr"} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		t.Cleanup(func() { _ = listener.Close() })
+		arguments = append(arguments, flag, listener.Addr().String())
+		taken = append(taken, listener.Addr().String()+": bind: address already in use; choose another with "+flag)
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), arguments, nil, &stdout, &stderr)
+	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+	if code != 1 || len(lines) != 2 {
+		t.Fatalf("exit %d with %q, want 1 and a line a port", code, stderr.String())
+	}
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "dev: ") || !strings.Contains(line, taken[i]) {
+			t.Errorf("line %q does not say %q", line, taken[i])
+		}
+	}
+}
+
+func TestAStopWhileStartingIsNoFailure(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{0, 300 * time.Millisecond, time.Second, 2 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			t.Cleanup(cancel)
+			var stderr bytes.Buffer
+			code := run(ctx, []string{"-addr", "127.0.0.1:0", "-ui-addr", "127.0.0.1:0", "-temporal-addr", "127.0.0.1:0",
+				"-data", t.TempDir()}, nil, io.Discard, &stderr)
+			if code != 0 || strings.Contains(stderr.String(), "dev: ") {
+				t.Errorf("exit %d with %q, want a clean stop", code, stderr.String())
+			}
+		})
+	}
+}
+
 func TestWrongUsageIsExitCode2AndHelpIs0(t *testing.T) {
 	t.Parallel()
 	for argument, want := range map[string]int{"-nonsense": 2, "word": 2, "-help": 0} {
@@ -274,9 +315,11 @@ func TestWrongUsageIsExitCode2AndHelpIs0(t *testing.T) {
 func TestWrongSettingsAreNamedAndNothingStaysUp(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
-	code := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-ui-addr", "127.0.0.1:0", "-temporal-addr", "127.0.0.1:0", "-data", t.TempDir()},
+	code := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-ui-addr", "127.0.0.1:0", "-temporal-addr", "127.0.0.1:0", "-data", t.TempDir(), "-token", "short"},
 		[]string{"NOTIFY_RETRY_ATTEMPTS=many", "NOTIFY_DEFAULT_REGION=nowhere"}, io.Discard, &stderr)
-	if code != 1 || !strings.Contains(stderr.String(), "NOTIFY_RETRY_ATTEMPTS") {
-		t.Errorf("exit %d with %q", code, stderr.String())
+	for _, wrong := range []string{"NOTIFY_RETRY_ATTEMPTS", "-token must have 16 characters or more"} {
+		if code != 1 || !strings.Contains(stderr.String(), wrong) {
+			t.Errorf("exit %d with %q, want 1 and %q", code, stderr.String(), wrong)
+		}
 	}
 }

@@ -26,6 +26,10 @@ func run(ctx context.Context, arguments, environ []string, stderr io.Writer) int
 	if err := flags.Parse(arguments); err != nil {
 		return wiring.UsageCode(err)
 	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "web: %q is not understood; see -help\n", flags.Arg(0))
+		return 2
+	}
 	settings, err := config.Load(environ)
 	if err != nil {
 		fmt.Fprintln(stderr, err)

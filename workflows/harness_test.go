@@ -175,13 +175,13 @@ type scriptedSender struct {
 	mutex   sync.Mutex
 	answers map[string][]error
 	panics  map[string]bool
-	has     map[string]bool // what the provider says that it has, when asked
+	has     map[string][]string // what the provider says that it has, when asked
 	taken   []activities.Message
 	asked   int
 }
 
 func newScriptedSender() *scriptedSender {
-	return &scriptedSender{answers: map[string][]error{}, panics: map[string]bool{}, has: map[string]bool{}}
+	return &scriptedSender{answers: map[string][]error{}, panics: map[string]bool{}, has: map[string][]string{}}
 }
 
 func (s *scriptedSender) Send(_ context.Context, m activities.Message) (string, string, error) {
@@ -200,11 +200,11 @@ func (s *scriptedSender) Send(_ context.Context, m activities.Message) (string, 
 	return fmt.Sprintf("provider-%d", len(s.taken)), "250 taken", nil
 }
 
-func (s *scriptedSender) Find(_ context.Context, m activities.Message, _ time.Time) (string, bool, error) {
+func (s *scriptedSender) Find(_ context.Context, m activities.Message, _ time.Time) ([]string, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.asked++
-	return "provider-found", s.has[m.To], nil
+	return s.has[m.To], nil
 }
 
 // answer is a refusal.
@@ -246,11 +246,11 @@ func (l *faultyLedger) fails(counter *int) bool {
 	return true
 }
 
-func (l *faultyLedger) Claim(ctx context.Context, id string, now time.Time) (activities.Claim, error) {
+func (l *faultyLedger) Claim(ctx context.Context, id, retryEventID string, now time.Time) (activities.Claim, error) {
 	if l.fails(&l.failClaims) {
 		return activities.Claim{}, errAway
 	}
-	return l.Ledger.Claim(ctx, id, now)
+	return l.Ledger.Claim(ctx, id, retryEventID, now)
 }
 
 func (l *faultyLedger) Finish(ctx context.Context, a activities.Attempt) error {

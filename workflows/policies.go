@@ -17,8 +17,8 @@ const (
 	// written down how, before its successor begins.
 	sendTimeout = 30 * time.Second
 
-	// interruptionLimit is how often a send is begun anew after an interruption that was not the provider's doing: a
-	// worker that died, a database that was away. With interruptionWait it spans about four hours.
+	// interruptionLimit is how often a send is begun anew because its worker died in the middle, again and again: then
+	// the message itself may be what kills it. A database that is away is waited for without a limit.
 	interruptionLimit   = 30
 	interruptionWait    = 5 * time.Second
 	interruptionMaxWait = 10 * time.Minute
@@ -47,6 +47,7 @@ func sendOptions(ctx workflow.Context, d activities.Planned, r activities.RetryP
 	return workflow.ActivityOptions{
 		TaskQueue:           ChannelQueue(workflow.GetInfo(ctx).TaskQueueName, d.Channel),
 		StartToCloseTimeout: sendTimeout,
+		WaitForCancellation: true, // a hand-over under way comes to its end, and its end counts
 		RetryPolicy:         sendProfile(r),
 		Summary:             string(d.Channel) + " · delivery " + d.ID,
 	}

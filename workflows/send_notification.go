@@ -99,9 +99,10 @@ func sendAll(ctx workflow.Context, plan activities.Plan, tally *Tally) error {
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer siblings.Done()
 			defer slots.Release(1)
-			if deliver(ctx, delivery, plan.Retry) {
+			switch deliver(ctx, delivery, plan.Retry) {
+			case delivered:
 				tally.Sent++
-			} else {
+			case notDelivered:
 				tally.Failed++
 			}
 		})
@@ -110,11 +111,22 @@ func sendAll(ctx workflow.Context, plan activities.Plan, tally *Tally) error {
 	return nil
 }
 
-// deliver sends one delivery, and records its failure when the attempts are used up. It says whether the provider has it.
-func deliver(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) bool {
-	failure := send(ctx, d, r)
+// end is what became of a delivery in this workflow.
+type end int
+
+const (
+	delivered end = iota
+	notDelivered
+)
+
+// deliver sends one delivery, and records its failure when the attempts are used up.
+func deliver(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) end {
+	result, failure := send(ctx, d, r)
 	if failure == nil {
-		return true
+		if result.Taken {
+			return delivered
+		}
+		return notDelivered // it had ended already
 	}
 	var a *activities.Activities
 	ctx, done := workflow.NewDisconnectedContext(ctx) // a cancelled send is a failure too
@@ -123,26 +135,30 @@ func deliver(ctx workflow.Context, d activities.Planned, r activities.RetryProfi
 	if err := workflow.ExecuteActivity(ctx, a.RecordFailure, *failure).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("A failure could not be recorded", "delivery", d.ID, "error", err)
 	}
-	return false
+	return notDelivered
 }
 
 // send hands one delivery over under its retry profile. An interruption that was not the provider's doing (a worker that
-// died, a database that was away) costs none of the attempts: the send begins anew. Nil means that the provider has it.
-func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) *activities.Failure {
-	for interruption := 1; ; interruption++ {
+// died, a database that was away) costs none of the attempts: the send begins anew.
+func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) (activities.SendResult, *activities.Failure) {
+	lost := 0
+	for round := 1; ; round++ {
 		options := sendOptions(ctx, d, r)
-		options.ActivityID = activityID(d.ID, interruption)
-		in := activities.SendInput{DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID}
-		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activityOf(d.Channel), in).Get(ctx, nil)
+		options.ActivityID = activityID(d.ID, round)
+		in := activities.SendInput{
+			DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID, RetryEventID: d.RetryEventID,
+		}
+		var result activities.SendResult
+		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activityOf(d.Channel), in).Get(ctx, &result)
 		if err == nil {
-			return nil
+			return result, nil
 		}
 		failure := activities.FailureOf(d, err)
-		if !failure.Interrupted || interruption == interruptionLimit {
-			return &failure
+		if failure.WorkerLost() {
+			lost++
 		}
-		if workflow.Sleep(ctx, interruptionPause(interruption)) != nil {
-			return &failure
+		if !failure.Interrupted || lost == interruptionLimit || workflow.Sleep(ctx, interruptionPause(round)) != nil {
+			return result, &failure
 		}
 	}
 }
@@ -162,9 +178,9 @@ func showProgress(ctx workflow.Context, t Tally) {
 }
 
 // activityID is the delivery's ID, so that an event of the history names its delivery; a send that began anew gets a suffix.
-func activityID(deliveryID string, interruption int) string {
-	if interruption == 1 {
+func activityID(deliveryID string, round int) string {
+	if round == 1 {
 		return deliveryID
 	}
-	return fmt.Sprintf("%s-%d", deliveryID, interruption)
+	return fmt.Sprintf("%s-%d", deliveryID, round)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/silquetech/silque-notifications/activities"
+	"github.com/silquetech/silque-notifications/internal/catalog"
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
@@ -197,7 +198,7 @@ func TestADoubtfulHandOverIsAskedForBeforeAnother(t *testing.T) {
 	h := newHouse(t)
 	h.notify(nil)
 	h.sender.answers["ann@example.com"] = []error{perhaps}
-	h.sender.has["ann@example.com"] = true
+	h.sender.has["ann@example.com"] = []string{"provider-found"}
 	event := h.event(rule.Create, newOrder)
 	h.run(event)
 	d := h.delivery(event)
@@ -385,5 +386,80 @@ func TestEveryCandidatesDecisionIsKept(t *testing.T) {
 	if len(decisions) != 2 || decisions[0].NotificationID != sends.ID || decisions[0].Outcome != activities.DecidedSends ||
 		decisions[1].NotificationID != silent.ID || decisions[1].Outcome != activities.DecidedCondition {
 		t.Errorf("decisions %+v", decisions)
+	}
+}
+
+func TestAnEventOfAnotherDatabaseFailsWhereItIsSeen(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.env.ExecuteWorkflow(workflows.SendNotification, workflows.SendNotificationInput{EventIDs: []string{outbox.NewID()}})
+	if err := h.env.GetWorkflowError(); err == nil || !strings.Contains(err.Error(), "NOTIFY_TASK_QUEUE") {
+		t.Errorf("the workflow ended with %v, want an error that says where to look", err)
+	}
+}
+
+func TestAModelThatWasRegisteredAMomentAgoIsKnown(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	if _, err := h.ledger.Models(t.Context(), true); err != nil { // the ledger keeps the catalog for a while
+		t.Fatal(err)
+	}
+	fresh := *orders
+	fresh.Name = "parcels"
+	if err := catalog.Save(t.Context(), h.db, &fresh); err != nil {
+		t.Fatal(err)
+	}
+	h.notify(func(n *rule.Notification) { n.Model = "parcels" })
+	event := h.event(rule.Create, newOrder)
+	if err := h.db.Exec("UPDATE notify_events SET model = 'parcels' WHERE id = ?", event).Error; err != nil {
+		t.Fatal(err)
+	}
+	h.run(event)
+	if d := h.delivery(event); d.Status != store.DeliverySent {
+		t.Errorf("the delivery is %s, want sent", d.Status)
+	}
+}
+
+func TestAProvidersMessageThatBelongsToAnotherDeliveryIsNotThisOne(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.notify(nil)
+	first := h.event(rule.Create, newOrder)
+	h.run(first)
+	h.sender.answers["ann@example.com"] = []error{perhaps}
+	h.sender.has["ann@example.com"] = []string{h.delivery(first).ProviderID, "provider-own"}
+	second := h.event(rule.Create, newOrder)
+	again := *h
+	again.env = h.freshEnvironment()
+	again.run(second)
+	if d := h.delivery(second); d.ProviderID != "provider-own" || len(h.sender.taken) != 1 {
+		t.Errorf("taken as %q with %d hand-overs, want its own message found", d.ProviderID, len(h.sender.taken))
+	}
+}
+
+func TestADoubtThatWasNotClearedStaysInTheOutcome(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.notify(nil)
+	h.sender.answers["ann@example.com"] = []error{perhaps, later, later}
+	event := h.event(rule.Create, newOrder)
+	h.run(event)
+	if d := h.delivery(event); d.Status != store.DeliveryUnknown {
+		t.Errorf("the delivery is %s, want unknown: the first attempt may have arrived", d.Status)
+	}
+}
+
+func TestADatabaseThatIsAwayForHoursIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.notify(nil)
+	h.ledger.failClaims = 60
+	event := h.event(rule.Create, newOrder)
+	_, took := h.run(event)
+	if d := h.delivery(event); d.Status != store.DeliverySent || d.Attempts != 1 {
+		t.Errorf("%s after %d attempts, want sent at the first", d.Status, d.Attempts)
+	}
+	if took < 6*time.Hour {
+		t.Errorf("took %s of virtual time, want hours of waiting", took)
 	}
 }

@@ -21,6 +21,28 @@ const (
 	RateLimit Mode = "rate_limit" // SMTP 450 4.7.1; Twilio 429 with code 20429 and Retry-After: 2
 )
 
+// Words says for people what a hand-over meets in the mode.
+func (m Mode) Words() string {
+	switch m {
+	case OK:
+		return "the message is taken"
+	case Temporary:
+		return "refused for now: SMTP 451, Twilio 503. It is tried again"
+	case Permanent:
+		return "refused for good: SMTP 550, Twilio error 21211. It is not tried again"
+	case Hang:
+		return "no answer until the sender gives up"
+	case Drop:
+		return "the connection is cut after the hand-over, before the answer, and the message is not kept: the sender cannot know"
+	case Slow:
+		return fmt.Sprintf("the message is taken after %d seconds", int(slowAnswer.Seconds()))
+	case RateLimit:
+		return "too many messages: SMTP 450, Twilio 429 with Retry-After: 2, so that one is tried again after 2 seconds at the earliest"
+	default:
+		return string(m)
+	}
+}
+
 // Modes lists every mode.
 var Modes = []Mode{OK, Temporary, Permanent, Hang, Drop, Slow, RateLimit}
 

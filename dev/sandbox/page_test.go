@@ -61,6 +61,34 @@ func TestThePageListsMessagesAndEscapesThem(t *testing.T) {
 	mustNotContain(t, body, "<script>alert")
 }
 
+func TestTheEmptyInboxShowsTheStarterAsItsOwnerCallsIt(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, Options{StarterCommand: func() string { return "DATABASE_URL=sqlite://x.db go run ./starter" }})
+	_, body := s.page("/sandbox")
+	for _, channel := range Channels {
+		mustContain(t, body, "DATABASE_URL=sqlite://x.db go run ./starter --"+string(channel)+" --to")
+	}
+}
+
+func TestEachPageLeadsBackAndExplainsTheFaults(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, Options{})
+	s.keep(&Message{Channel: Email, To: "a@example.com", Headers: map[string]string{"X-Silque-Delivery": "delivery-7"}})
+	id := s.messages("").Items[0].ID
+	for _, path := range []string{"/sandbox", "/sandbox/messages/" + id} {
+		_, body := s.page(path)
+		mustContain(t, body, `<a href="/">Start page</a>`, `<a href="/demo">Demo shop</a>`, "0: until changed")
+		for _, mode := range Modes {
+			mustContain(t, body, "<dt>"+string(mode)+"</dt><dd>"+mode.Words()+"</dd>")
+		}
+	}
+	_, body := s.page("/sandbox/messages/" + id)
+	mustContain(t, body, "<dt>Delivery</dt><dd>delivery-7</dd>")
+	s.keep(&Message{Channel: SMS, To: someone, Text: "x"})
+	_, body = s.page("/sandbox/messages/" + s.messages("?channel=sms").Items[0].ID)
+	mustNotContain(t, body, "<dt>Delivery</dt>")
+}
+
 func TestThePageFilters(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, Options{})

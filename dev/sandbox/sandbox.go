@@ -45,6 +45,9 @@ type Options struct {
 	AccountSID, AuthToken string
 	// Logger takes what goes wrong inside the sandbox; nil is slog.Default().
 	Logger *slog.Logger
+	// StarterCommand gives the command that sends test messages, without its arguments, such as "DATABASE_URL=… go run
+	// ./starter": the empty inbox shows it. It is asked at each request; nil is "go run ./starter".
+	StarterCommand func() string
 
 	slowAnswer time.Duration // shortened by tests
 }
@@ -56,6 +59,7 @@ type Sandbox struct {
 	log      *slog.Logger
 	account  credentials
 	patience time.Duration
+	starter  func() string
 
 	listener net.Listener
 	smtp     *smtp.Server
@@ -84,6 +88,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		log:      o.Logger,
 		account:  credentials{sid: o.AccountSID, token: o.AuthToken},
 		patience: o.slowAnswer,
+		starter:  o.StarterCommand,
 		listener: listener,
 	}
 	s.ending, s.end = context.WithCancel(ctx)
@@ -108,6 +113,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.StarterCommand == nil {
+		o.StarterCommand = func() string { return "go run ./starter" }
 	}
 	if o.slowAnswer == 0 {
 		o.slowAnswer = slowAnswer

@@ -4,12 +4,16 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 )
 
 // pageLength is how many messages the page lists at once.
 const pageLength = 100
+
+// deliveryHeader is the header field in which our emails name their delivery.
+const deliveryHeader = "X-Silque-Delivery"
 
 // view is what the page shows.
 type view struct {
@@ -28,6 +32,8 @@ type view struct {
 	Modes    []Mode
 	Problem  string
 	SMTPAddr string
+	Starter  string // the command that sends test messages
+	Delivery string // the delivery that an email says it belongs to; empty if it says none
 }
 
 type item struct {
@@ -61,7 +67,7 @@ func (s *Sandbox) view(c *gin.Context, opened *Message) (view, error) {
 	v := view{
 		Total: total, Channel: q.channel, Search: q.contains, Opened: opened,
 		List:   pageURL("/sandbox", q, q.before),
-		Faults: s.faults.all(), Modes: Modes, SMTPAddr: s.SMTPAddr(),
+		Faults: s.faults.all(), Modes: Modes, SMTPAddr: s.SMTPAddr(), Starter: s.starter(),
 	}
 	v.Faulty = slices.ContainsFunc(v.Faults, func(f Fault) bool { return f.Mode != OK })
 	for _, m := range found {
@@ -81,6 +87,9 @@ func (s *Sandbox) view(c *gin.Context, opened *Message) (view, error) {
 	if opened != nil {
 		for _, name := range slices.Sorted(maps.Keys(opened.Headers)) {
 			v.Headers = append(v.Headers, header{Name: name, Value: opened.Headers[name]})
+			if strings.EqualFold(name, deliveryHeader) {
+				v.Delivery = opened.Headers[name]
+			}
 		}
 	}
 	return v, nil

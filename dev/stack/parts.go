@@ -142,7 +142,7 @@ func (s *Stack) startWorker(ctx context.Context) error {
 	case err := <-s.failed:
 		return err
 	case <-ctx.Done():
-		return errors.New("stopped while starting")
+		return ctx.Err()
 	}
 }
 

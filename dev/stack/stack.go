@@ -63,19 +63,39 @@ type Stack struct {
 // stopTimeout bounds a whole stop: the sends under way are given NOTIFY_STOP_TIMEOUT within it.
 const stopTimeout = 90 * time.Second
 
-// Start brings everything up, and returns when messages can flow. An address that is taken is named in the error; then
-// nothing is left running.
+// ErrStopped is Start's answer when its context ends before everything is up, and all that had started is down again.
+var ErrStopped = errors.New("stopped while starting")
+
+// Start brings everything up, and returns when messages can flow. Addresses that are taken are named in the error, one a
+// line; then nothing is left running.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{options: o, failed: make(chan error, 4)}
 	for _, step := range []func(context.Context) error{
 		s.listen, s.folder, s.startTemporal, s.startUI, s.startSandbox, s.readSettings, s.openDatabase, s.connect,
 		s.watchShop, s.startWeb, s.startWorker,
 	} {
-		if err := step(ctx); err != nil {
-			return nil, errors.Join(err, s.Stop())
+		err := ctx.Err()
+		if err == nil {
+			err = step(ctx)
+		}
+		if err != nil {
+			return nil, s.giveUp(ctx, err)
 		}
 	}
 	return s, nil
+}
+
+// giveUp stops what has started and says why: what a step complains of after the end of ctx comes of that end.
+func (s *Stack) giveUp(ctx context.Context, cause error) error {
+	err := s.Stop()
+	switch {
+	case ctx.Err() == nil:
+		return errors.Join(cause, err)
+	case err != nil:
+		return fmt.Errorf("stop while starting: %w", err)
+	default:
+		return ErrStopped
+	}
 }
 
 // Wait returns nil when ctx ends, and an error when a part fails before that.
@@ -114,17 +134,6 @@ func (s *Stack) background(name string, run func(ctx context.Context) error) {
 		done <- err
 	}()
 	s.atStop(func(context.Context) error { cancel(); return <-done })
-}
-
-// listen takes the web app's port before anything else starts.
-func (s *Stack) listen(context.Context) error {
-	listener, err := net.Listen("tcp", s.options.Addr)
-	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
-	}
-	s.listener = listener
-	s.atStop(func(context.Context) error { _ = listener.Close(); return nil })
-	return nil
 }
 
 // folder makes the data folder, or a temporary one that goes with the process.
@@ -169,8 +178,9 @@ func (s *Stack) startUI(ctx context.Context) error {
 
 func (s *Stack) startSandbox(ctx context.Context) error {
 	box, err := sandbox.Start(ctx, sandbox.Options{
-		Dir:    filepath.Join(s.options.Data, "sandbox"),
-		Logger: slog.New(slog.NewTextHandler(s.options.LogTo, nil)).With("part", "sandbox"),
+		Dir:            filepath.Join(s.options.Data, "sandbox"),
+		Logger:         slog.New(slog.NewTextHandler(s.options.LogTo, nil)).With("part", "sandbox"),
+		StarterCommand: s.starterCommand,
 	})
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
@@ -180,10 +190,16 @@ func (s *Stack) startSandbox(ctx context.Context) error {
 	return nil
 }
 
+// minToken is the fewest characters of a token: NOTIFY_API_TOKEN's bound.
+const minToken = 16
+
 // readSettings takes the environment's settings over the stack's own: the sandbox takes the messages unless the
 // environment names a real server.
 func (s *Stack) readSettings(context.Context) error {
 	settings, err := config.Load(append(s.defaults(), s.options.Environ...))
+	if token := s.options.Token; token != "" && len(token) < minToken {
+		err = errors.Join(err, fmt.Errorf("-token must have %d characters or more", minToken))
+	}
 	if err != nil {
 		return err
 	}

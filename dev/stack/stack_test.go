@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -136,9 +137,29 @@ func wholePath(t *testing.T, h *house) {
 		{"a test message goes the ordinary way", testMessage},
 		{"an event from another application goes the same way", foreignEvent},
 		{"a rolled back save says nothing", rolledBack},
+		{"the start page lists what is watched", startPageLists},
 		{"no personal data is in Temporal", nothingPersonal},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, h) })
+	}
+}
+
+func startPageLists(t *testing.T, h *house) {
+	read := func() string {
+		answer, err := http.Get(h.URL + "/")
+		must(t, err)
+		defer func() { _ = answer.Body.Close() }()
+		body, err := io.ReadAll(answer.Body)
+		must(t, err)
+		return string(body)
+	}
+	must(t, h.OnlyNotifications(waiting(t)))
+	if body := read(); !strings.Contains(body, "No notification is active") || !strings.Contains(body, "POST /api/v1/notifications") {
+		t.Errorf("without a notification the start page says\n%s", body)
+	}
+	h.notification(t, "new", "Listed", map[string]any{"title": "<b>{{ doc.name }}</b>"})
+	if body := read(); !strings.Contains(body, "<li><b>customers · new</b> → email: &lt;b&gt;{{ doc.name }}&lt;/b&gt;</li>") {
+		t.Errorf("the start page does not list the notification:\n%s", body)
 	}
 }
 

@@ -1,13 +1,9 @@
 package stack
 
 import (
-	"embed"
 	"fmt"
-	"html/template"
-	"net/http"
 	"strings"
-
-	"github.com/gin-gonic/gin"
+	"time"
 )
 
 // Welcome is the block that the terminal shows when all is up.
@@ -28,19 +24,77 @@ func (s *Stack) Welcome() string {
   Three things to try:
     1. Add a customer at %[1]s/demo/customers
        and read the welcome email in the inbox.
-    2. Break email in the inbox's fault switches ("temporary", 2 times), add another customer, and watch
-       the attempts in Temporal Web UI: it arrives at the third.
-    3. Send a test message from a second terminal:
-         %[4]sgo run ./starter --email --to you@example.com
+    2. Break email in the inbox's fault switches ("temporary", hand-overs: %[6]d), add another customer, and
+       watch the attempts in Temporal Web UI: %[7]s.
+%[8]s    3. Send a test message from a second terminal:
+         %[4]s --email --to you@example.com
 
   Ctrl-C stops everything. Data: %[5]s
 
-`, s.URL(), s.UIURL(), s.Token(), s.starterSettings(), s.options.Data)
+`, s.URL(), s.UIURL(), s.Token(), s.starterCommand(), s.options.Data,
+		s.trial().Faults, s.trial().End, s.trial().indented())
 	return b.String()
 }
 
-// starterSettings are the settings that a second terminal needs, where they differ from the defaults.
-func (s *Stack) starterSettings() string {
+// trial is what a newcomer sees who breaks a channel for a while, with the settings as they are.
+type trial struct {
+	// Faults is how many hand-overs to break.
+	Faults int
+	// End says how it ends.
+	End string
+	// Pace says how long that takes; empty when nothing is tried again.
+	Pace string
+	// Quicker is the command that makes it quick; empty when it is.
+	Quicker string
+}
+
+// quickInterval is a wait between attempts that nobody minds.
+const quickInterval = 5 * time.Second
+
+func (s *Stack) trial() trial {
+	attempts, interval := s.settings.Notify.RetryAttempts, s.settings.Notify.RetryInterval
+	if attempts < 2 {
+		return trial{Faults: 1, End: "it fails, as nothing is tried again (NOTIFY_RETRY_ATTEMPTS=1)"}
+	}
+	t := trial{Faults: min(2, attempts-1)}
+	t.End = fmt.Sprintf("the email arrives at attempt %d", t.Faults+1)
+	t.Pace = "Attempts are " + inWords(interval) + " apart"
+	if interval > quickInterval {
+		t.Quicker = fmt.Sprintf("NOTIFY_RETRY_INTERVAL=%s go run ./dev", quickInterval)
+	}
+	return t
+}
+
+// indented is the pace and what makes it quicker, as lines of the welcome block.
+func (t trial) indented() string {
+	switch {
+	case t.Pace == "":
+		return ""
+	case t.Quicker == "":
+		return "       " + t.Pace + ".\n"
+	default:
+		return "       " + t.Pace + "; this makes it quick: " + t.Quicker + "\n"
+	}
+}
+
+// inWords writes whole minutes and seconds as people say them.
+func inWords(d time.Duration) string {
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{time.Minute, "minute"}, {time.Second, "second"}} {
+		switch {
+		case d == unit.length:
+			return "one " + unit.name
+		case d%unit.length == 0:
+			return fmt.Sprintf("%d %ss", d/unit.length, unit.name)
+		}
+	}
+	return d.String()
+}
+
+// starterCommand is how a second terminal calls the starter, with the settings that differ from the defaults.
+func (s *Stack) starterCommand() string {
 	var settings []string
 	if s.settings.DatabaseURL != "sqlite://.data/notifications.db" {
 		url := s.settings.DatabaseURL
@@ -55,29 +109,5 @@ func (s *Stack) starterSettings() string {
 	if s.UIURL() != "http://127.0.0.1:8233" {
 		settings = append(settings, "NOTIFY_TEMPORAL_UI_URL="+s.UIURL())
 	}
-	if len(settings) == 0 {
-		return ""
-	}
-	return strings.Join(settings, " ") + " "
-}
-
-//go:embed page
-var page embed.FS
-
-var startTemplate = template.Must(template.ParseFS(page, "page/start.html"))
-
-// startPage mounts the first page that a newcomer sees.
-func (s *Stack) startPage(r *gin.Engine) {
-	r.GET("/", func(c *gin.Context) {
-		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		c.Header("Content-Type", "text/html; charset=utf-8")
-		data := map[string]string{"TemporalUI": s.UIURL(), "Starter": s.starterSettings() + "go run ./starter --email --to you@example.com"}
-		if err := startTemplate.Execute(c.Writer, data); err != nil {
-			s.log.Error("The start page cannot be rendered", "error", err)
-		}
-	})
-	r.GET("/start.css", func(c *gin.Context) {
-		content, _ := page.ReadFile("page/start.css") // it is embedded
-		c.Data(http.StatusOK, "text/css; charset=utf-8", content)
-	})
+	return strings.Join(append(settings, "go run ./starter"), " ")
 }

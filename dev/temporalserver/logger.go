@@ -78,12 +78,22 @@ func (l logger) SLog() *slog.Logger { return l.slog }
 // no use.
 func (l logger) log(level slog.Level, msg string, tags []tag.Tag) {
 	ctx := context.Background() // the server's logging interface has none
-	if !l.slog.Enabled(ctx, level) {
+	if level == slog.LevelWarn && expected(msg) || !l.slog.Enabled(ctx, level) {
 		return
 	}
 	record := slog.NewRecord(time.Now(), level, msg, 0)
 	record.AddAttrs(attrs(tags)...)
 	_ = l.slog.Handler().Handle(ctx, record) // slog drops this error, too
+}
+
+// expected says whether a warning is about what this product does on purpose, at every start. Web app and worker register
+// their search attributes without asking first whether they are there, because two that ask at once would both find
+// nothing. A client may ask for a longer page of a history than the server gives; it gives the longest, and the client
+// asks for the next.
+func expected(warning string) bool {
+	name, isAttribute := strings.CutPrefix(warning, "Search attribute ")
+	_, exists := strings.CutSuffix(name, " already exists.")
+	return isAttribute && exists || warning == "GetHistory page size is larger than threshold"
 }
 
 func attrs(tags []tag.Tag) []slog.Attr {

@@ -42,8 +42,12 @@ type Sender interface {
 
 // Finder is implemented by senders whose provider can be asked whether it already has a message: it narrows the window
 // in which a crash after a hand-over would send twice. since is when the doubtful hand-over began.
+//
+// Find gives every message that may be m, oldest first, and nothing when there is none. Providers keep no name of ours,
+// so deliveries that say the same to the same address are all among the candidates: the caller sets aside those that it
+// knows to belong to another delivery. A failure is an *Error and tells nothing about the message.
 type Finder interface {
-	Find(ctx context.Context, m Message, since time.Time) (r Receipt, found bool, err error)
+	Find(ctx context.Context, m Message, since time.Time) (candidates []Receipt, err error)
 }
 
 // Class says what a refusal means for another try.
@@ -64,7 +68,8 @@ type Error struct {
 	Class Class
 	// Code is stable and machine-readable: "smtp_550_5.1.1", "smtp_connect", "twilio_21211", "http_503", "timeout".
 	Code string
-	// RetryAfter is how long the provider asked us to wait; zero when it did not say.
+	// RetryAfter is how long to wait at least before another try, as the provider asked or because the sender was busy;
+	// zero when no one said.
 	RetryAfter time.Duration
 	// Detail is the provider's own words. It may hold personal data: for the application's database only.
 	Detail string

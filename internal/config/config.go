@@ -2,11 +2,13 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +35,7 @@ type SMTP struct {
 	From        string        `env:"SMTP_FROM" desc:"Sender, such as Shop <shop@example.com>; needed with SMTP_HOST"`
 	ReplyTo     string        `env:"SMTP_REPLY_TO" desc:"Where answers go; empty: to the sender"`
 	HELO        string        `env:"SMTP_HELO" desc:"Name to greet the server with; empty: the host's name"`
-	Connections int           `env:"SMTP_CONNECTIONS" envDefault:"4" desc:"Connections kept open at most, by each worker"`
+	Connections int           `env:"SMTP_CONNECTIONS" envDefault:"4" desc:"Connections at most, and so hand-overs at once, by each worker"`
 	Timeout     time.Duration `env:"SMTP_TIMEOUT" envDefault:"20s" desc:"One hand-over may take this long, at most 25s"`
 }
 
@@ -48,6 +50,7 @@ type Twilio struct {
 	SMSMessagingServiceSID      string        `env:"TWILIO_SMS_MESSAGING_SERVICE_SID" desc:"Messaging Service (MG…) for SMS, instead of a number"`
 	WhatsAppFrom                string        `env:"TWILIO_WHATSAPP_FROM" desc:"Sender's number for WhatsApp, E.164"`
 	WhatsAppMessagingServiceSID string        `env:"TWILIO_WHATSAPP_MESSAGING_SERVICE_SID" desc:"Messaging Service (MG…) for WhatsApp, instead of a number"`
+	Concurrency                 int           `env:"TWILIO_CONCURRENCY" envDefault:"10" desc:"Hand-overs at once on each of SMS and WhatsApp, by each worker"`
 	Timeout                     time.Duration `env:"TWILIO_TIMEOUT" envDefault:"20s" desc:"One hand-over may take this long, at most 25s"`
 }
 
@@ -74,11 +77,9 @@ func Load(environ []string) (*Config, error) {
 	variables, problems := withFiles(env.ToMap(environ))
 	problems = append(problems, unknown(variables)...)
 	config := new(Config)
-	if unreadable := config.parse(variables); len(unreadable) > 0 {
-		problems = append(problems, unreadable...)
-	} else {
-		problems = append(problems, config.check()...)
-	}
+	unreadable := config.parse(variables)
+	problems = append(problems, unreadable...)
+	problems = append(problems, others(config.check(), unreadable)...)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("settings: %w", errors.Join(problems...))
 	}
@@ -133,12 +134,23 @@ func (c *Config) parse(variables map[string]string) []error {
 		}
 	}
 	if len(problems) > 0 {
+		c.DatabaseURL = cmp.Or(variables["DATABASE_URL"], Settings()[0].Default)
 		return problems
 	}
 	if err := env.ParseWithOptions(c, options); err != nil {
 		return []error{err}
 	}
 	return nil
+}
+
+// others leaves out the problems of settings that could not be read: they have been named.
+func others(problems, unreadable []error) []error {
+	return slices.DeleteFunc(problems, func(problem error) bool {
+		return slices.ContainsFunc(unreadable, func(u error) bool {
+			name, _, _ := strings.Cut(u.Error(), " ")
+			return strings.HasPrefix(problem.Error(), name+" ")
+		})
+	})
 }
 
 // readable turns the parser's errors into lines that name the variable, never its value.
@@ -151,12 +163,20 @@ func readable(group reflect.Type, err error) []error {
 	for _, one := range all.Errors {
 		var parse env.ParseError
 		if errors.As(one, &parse) {
-			problems = append(problems, fmt.Errorf("%s cannot be read as %s (a duration looks like 60s)", nameOf(group, parse.Name), parse.Type))
+			problems = append(problems, fmt.Errorf("%s must be %s", nameOf(group, parse.Name), form(parse.Type)))
 			continue
 		}
 		problems = append(problems, one)
 	}
 	return problems
+}
+
+// form describes what a setting of a type looks like.
+func form(t reflect.Type) string {
+	if t == reflect.TypeFor[time.Duration]() {
+		return "a duration such as 60s"
+	}
+	return "a whole number"
 }
 
 // check finds values that cannot work, and settings that need each other.
@@ -187,6 +207,9 @@ func (c *Config) check() []error {
 	}
 	if c.SMTP.Connections < 1 || c.SMTP.Connections > 100 {
 		wrong("SMTP_CONNECTIONS must be 1 to 100")
+	}
+	if c.Twilio.Concurrency < 1 || c.Twilio.Concurrency > 1000 {
+		wrong("TWILIO_CONCURRENCY must be 1 to 1000")
 	}
 	for name, timeout := range map[string]time.Duration{"SMTP_TIMEOUT": c.SMTP.Timeout, "TWILIO_TIMEOUT": c.Twilio.Timeout} {
 		if timeout < time.Second || timeout > MaxProviderTimeout {

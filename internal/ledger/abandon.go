@@ -49,7 +49,8 @@ func (l *Ledger) failStopped(ctx context.Context, d activities.Planned) error {
 	}
 	return l.Fail(ctx, activities.Failure{
 		DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID, Channel: d.Channel,
-		Class: class, Code: abandonedCode,
+		RetryEventID: d.RetryEventID,
+		Class:        class, Code: abandonedCode,
 	}, time.Now().UTC())
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -16,10 +17,13 @@ import (
 // Claim begins an attempt, unless the delivery has ended already. An attempt that a process left in the middle when it
 // died, and one that ended in doubt, may have reached the provider: the delivery is doubtful since the first of these
 // began, however many attempts came after it.
-func (l *Ledger) Claim(ctx context.Context, deliveryID string, now time.Time) (activities.Claim, error) {
-	before, attempt, err := l.deliveries.Claim(ctx, deliveryID, now)
-	if err != nil || attempt == 0 {
+func (l *Ledger) Claim(ctx context.Context, deliveryID, retryEventID string, now time.Time) (activities.Claim, error) {
+	before, attempt, err := l.deliveries.Claim(ctx, deliveryID, retryEventID, now)
+	if err != nil {
 		return activities.Claim{}, err
+	}
+	if attempt == 0 {
+		return activities.Claim{Taken: before.Taken()}, nil
 	}
 	claim := activities.Claim{
 		Attempt: attempt,
@@ -84,6 +88,11 @@ func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) 
 		if delivery.Taken() || delivery.RetryEventID != f.RetryEventID {
 			return nil
 		}
+		tries, err := store.Deliveries{DB: tx}.Attempts(ctx, f.DeliveryID)
+		if err != nil {
+			return err
+		}
+		f.Class = lastWord(f, delivery, tries)
 		status := store.DeliveryFailed
 		if f.Class == activities.Unknown {
 			status = store.DeliveryUnknown
@@ -91,12 +100,26 @@ func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) 
 		if err := l.deliveries.FailTx(tx, f.DeliveryID, status, f.Code, now); err != nil {
 			return err
 		}
-		entry, err := failureEntry(ctx, tx, f, delivery)
+		entry, err := failureEntry(f, delivery, tries)
 		if err != nil {
 			return err
 		}
 		return l.errors.RecordTx(tx, entry)
 	})
+}
+
+// lastWord classes a failure by all that is known: one attempt that may have arrived leaves the delivery in doubt, however
+// many refusals came after it, and a delivery that no attempt was made for has not arrived.
+func lastWord(f activities.Failure, delivery *store.Delivery, tries []store.Attempt) activities.Class {
+	inDoubt := slices.ContainsFunc(tries, func(a store.Attempt) bool { return a.Outcome == string(activities.Unknown) })
+	switch {
+	case delivery.Attempts == 0:
+		return activities.Temporary
+	case inDoubt:
+		return activities.Unknown
+	default:
+		return f.Class
+	}
 }
 
 // lockedDelivery reads a delivery without its bodies and, on Postgres, holds it until the transaction ends: a success
@@ -115,13 +138,7 @@ func lockedDelivery(tx *gorm.DB, id string) (*store.Delivery, error) {
 
 // failureEntry is the failure's row in the error log, with the provider's last words. It is unique by the retry that
 // failed too: one that ended before its first attempt has the same number of attempts as the failure before.
-func failureEntry(
-	ctx context.Context, tx *gorm.DB, f activities.Failure, delivery *store.Delivery,
-) (*store.ErrorEntry, error) {
-	tries, err := store.Deliveries{DB: tx}.Attempts(ctx, f.DeliveryID)
-	if err != nil {
-		return nil, err
-	}
+func failureEntry(f activities.Failure, delivery *store.Delivery, tries []store.Attempt) (*store.ErrorEntry, error) {
 	detail := ""
 	if len(tries) > 0 {
 		detail = tries[len(tries)-1].Detail

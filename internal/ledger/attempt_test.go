@@ -25,7 +25,7 @@ func TestAnAttemptGoesFromClaimToSent(t *testing.T) {
 		b.wantStatus(p.ID, store.DeliverySent)
 		b.claim(p.ID, 0)
 		b.wantStatus(p.ID, store.DeliverySent)
-		if _, err := b.Claim(t.Context(), outbox.NewID(), now()); err == nil {
+		if _, err := b.Claim(t.Context(), outbox.NewID(), "", now()); err == nil {
 			t.Error("a delivery that is not there was claimed")
 		}
 	})
@@ -64,7 +64,7 @@ func TestAnAttemptThatADeadProcessLeftStaysInDoubtUntilItsAnswerComes(t *testing
 	t.Parallel()
 	each(t, func(t *testing.T, b *book) {
 		p, began := b.planned(), now().Add(-time.Hour)
-		if c, err := b.Claim(t.Context(), p.ID, began); err != nil || c.Attempt != 1 {
+		if c, err := b.Claim(t.Context(), p.ID, p.RetryEventID, began); err != nil || c.Attempt != 1 {
 			t.Fatalf("claimed attempt %d, error %v", c.Attempt, err)
 		}
 		doubtful := func(number int) {
@@ -165,8 +165,11 @@ func TestARetryThatFailsBeforeItsFirstAttemptIsLoggedToo(t *testing.T) {
 	each(t, func(t *testing.T, b *book) {
 		p := b.planned()
 		b.fail(p, activities.Unknown, "database_unavailable")
-		b.retried(p.ID)
-		b.fail(p, activities.Temporary, "canceled")
+		retried := p
+		retried.RetryEventID = b.retried(p.ID)
+		b.fail(p, activities.Unknown, "database_unavailable") // a late repeat of the first failure
+		b.wantStatus(p.ID, store.DeliveryPending)
+		b.fail(retried, activities.Temporary, "canceled")
 		b.wantStatus(p.ID, store.DeliveryFailed)
 		if log := b.errorLog(store.ErrorFilter{DeliveryID: p.ID}); len(log) != 2 {
 			t.Errorf("%d errors, want one for each failure", len(log))

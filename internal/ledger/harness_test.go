@@ -110,7 +110,7 @@ func (b *book) errorLog(f store.ErrorFilter) []*store.ErrorEntry {
 // claim begins an attempt, which must be the given one.
 func (b *book) claim(id string, number int) activities.Claim {
 	b.t.Helper()
-	c, err := b.Claim(b.t.Context(), id, now())
+	c, err := b.Claim(b.t.Context(), id, b.delivery(id).RetryEventID, now())
 	b.must(err)
 	if c.Attempt != number {
 		b.t.Fatalf("claimed attempt %d, want %d", c.Attempt, number)
@@ -134,6 +134,7 @@ func (b *book) fail(p activities.Planned, class activities.Class, code string) {
 func failure(p activities.Planned, class activities.Class, code string) activities.Failure {
 	return activities.Failure{
 		DeliveryID: p.ID, EventID: p.EventID, NotificationID: p.NotificationID, Channel: p.Channel, Class: class, Code: code,
+		RetryEventID: p.RetryEventID,
 	}
 }
 

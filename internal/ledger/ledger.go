@@ -67,11 +67,11 @@ type cachedModels struct {
 	readAt time.Time
 }
 
-// Models reads the catalog, at most once in modelsAge.
-func (l *Ledger) Models(ctx context.Context) (rule.Models, error) {
+// Models reads the catalog, at most once in modelsAge unless fresh is asked for.
+func (l *Ledger) Models(ctx context.Context, fresh bool) (rule.Models, error) {
 	l.models.mutex.Lock()
 	defer l.models.mutex.Unlock()
-	if l.models.set != nil && time.Since(l.models.readAt) < modelsAge {
+	if !fresh && l.models.set != nil && time.Since(l.models.readAt) < modelsAge {
 		return l.models.set, nil
 	}
 	set, err := catalog.Load(ctx, l.db)

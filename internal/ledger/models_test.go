@@ -22,7 +22,7 @@ func TestAModelKeepsItsIdentityWhileItsDefinitionStays(t *testing.T) {
 	}
 	read := func() *rule.Model {
 		t.Helper()
-		models, err := l.Models(t.Context())
+		models, err := l.Models(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -142,6 +142,7 @@ func TestARetryEventOpensItsDeliveryOnceHoweverOftenItIsKept(t *testing.T) {
 		}
 		b.claim(p.ID, 1)
 		b.finish(p.ID, 1, string(activities.Permanent), "smtp_550")
+		p.RetryEventID = retry
 		b.fail(p, activities.Permanent, "smtp_550")
 		b.must(b.Keep(t.Context(), "w3", again))
 		b.wantStatus(p.ID, store.DeliveryFailed)

@@ -109,8 +109,8 @@ func (r *Relay) Run(ctx context.Context) {
 	helpers.Go(func() { r.recover(ctx) })
 	helpers.Go(func() { r.listen(ctx) })
 	r.dispatch(ctx)
+	helpers.Wait() // before the starts: the recovery begins some of them
 	r.starts.Wait()
-	helpers.Wait()
 }
 
 // Stalled says whether Temporal refuses starts at the moment: events wait meanwhile.

@@ -152,7 +152,7 @@ func (s Deliveries) InsertTx(tx *gorm.DB, deliveries []*Delivery) error {
 // delivery as it was before (so that a caller sees a success) and the number of the attempt, 0 when there is nothing to
 // do. An earlier attempt that a dead process left without an end is written down as unknown; if its answer comes after
 // all, Finish puts that in its place.
-func (s Deliveries) Claim(ctx context.Context, id string, now time.Time) (before *Delivery, attempt int, err error) {
+func (s Deliveries) Claim(ctx context.Context, id, retryEventID string, now time.Time) (before *Delivery, attempt int, err error) {
 	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		before = new(Delivery)
 		query := tx
@@ -162,7 +162,7 @@ func (s Deliveries) Claim(ctx context.Context, id string, now time.Time) (before
 		if err := query.Take(before, "id = ?", id).Error; err != nil {
 			return found(err)
 		}
-		if before.Done() {
+		if before.Done() || before.RetryEventID != retryEventID {
 			return nil
 		}
 		attempt = before.Attempts + 1

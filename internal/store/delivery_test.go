@@ -75,7 +75,7 @@ func TestAnAttemptIsClaimedCountedAndFinished(t *testing.T) {
 		s, ctx, now := store.Deliveries{DB: db}, t.Context(), time.Now().UTC().Truncate(time.Microsecond)
 		d := planned(nil)
 		insert(t, db, d)
-		before, number, err := s.Claim(ctx, d.ID, now)
+		before, number, err := s.Claim(ctx, d.ID, "", now)
 		if err != nil || number != 1 || before.Status != store.DeliveryPending || before.BodyText != "text" {
 			t.Fatalf("first claim: %+v, attempt %d, error %v", before, number, err)
 		}
@@ -89,7 +89,7 @@ func TestAnAttemptIsClaimedCountedAndFinished(t *testing.T) {
 		if d := read(t, s, d.ID); d.Status != store.DeliveryPending || d.ErrorCode != "smtp_451" || d.SentAt != nil {
 			t.Fatalf("after a refusal: %+v", d)
 		}
-		if _, number, err = s.Claim(ctx, d.ID, now); err != nil || number != 2 {
+		if _, number, err = s.Claim(ctx, d.ID, "", now); err != nil || number != 2 {
 			t.Fatalf("second claim: attempt %d, error %v", number, err)
 		}
 		taken := store.Attempt{DeliveryID: d.ID, Number: 2, Outcome: "sent", StartedAt: now, FinishedAt: now.Add(time.Second)}
@@ -102,7 +102,7 @@ func TestAnAttemptIsClaimedCountedAndFinished(t *testing.T) {
 		if sent.Status != store.DeliverySent || sent.ProviderID != "SM1" || sent.ErrorCode != "" || !sent.SentAt.Equal(now.Add(time.Second)) {
 			t.Errorf("after the success: %+v", sent)
 		}
-		if before, number, err = s.Claim(ctx, d.ID, now); err != nil || number != 0 || !before.Taken() {
+		if before, number, err = s.Claim(ctx, d.ID, "", now); err != nil || number != 0 || !before.Taken() {
 			t.Errorf("a claim of what was sent: %+v, attempt %d, error %v", before, number, err)
 		}
 		attempts, err := s.Attempts(ctx, d.ID)
@@ -188,7 +188,7 @@ func TestOneOfManyClaimsOfADeliveryGetsEachNumber(t *testing.T) {
 		var group sync.WaitGroup
 		for range claims {
 			group.Go(func() {
-				_, number, err := s.Claim(t.Context(), d.ID, time.Now().UTC())
+				_, number, err := s.Claim(t.Context(), d.ID, "", time.Now().UTC())
 				if err != nil {
 					t.Error(err)
 					return

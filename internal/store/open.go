@@ -24,7 +24,7 @@ import (
 // survives a crash of the process, writers that wait for each other instead of failing (a transaction takes its write
 // lock at BEGIN, because a later upgrade cannot wait), foreign keys checked, and times that sort as text.
 var sqliteSettings = url.Values{
-	"_pragma":      {"journal_mode(WAL)", "busy_timeout(15000)", "synchronous(NORMAL)", "foreign_keys(1)"},
+	"_pragma":      {"busy_timeout(15000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"},
 	"_txlock":      {"immediate"},
 	"_time_format": {"sqlite"},
 }
@@ -116,7 +116,7 @@ func (l quietLogger) LogMode(level logger.LogLevel) logger.Interface {
 
 // Trace logs one statement.
 func (l quietLogger) Trace(ctx context.Context, begin time.Time, statement func() (string, int64), err error) {
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || ctx.Err() != nil {
 		return
 	}
 	l.Interface.Trace(ctx, begin, statement, err)

@@ -140,7 +140,7 @@ func attemptQuestions() []question {
 			if err := (store.Deliveries{}).InsertTx(db, []*store.Delivery{d}); err != nil {
 				return err
 			}
-			if _, _, err := (store.Deliveries{DB: db}).Claim(ctx, d.ID, now); err != nil {
+			if _, _, err := (store.Deliveries{DB: db}).Claim(ctx, d.ID, "", now); err != nil {
 				return err
 			}
 			attempt := store.Attempt{DeliveryID: d.ID, Number: 1, Outcome: "temporary", StartedAt: now, FinishedAt: now}

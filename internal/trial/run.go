@@ -64,7 +64,7 @@ func Run(ctx context.Context, c Config, r Request) error {
 	}
 	settled, err := c.await(ctx, event.ID, func(e *outbox.Event) bool { return e.Status == outbox.Settled })
 	if err != nil {
-		return fmt.Errorf("the event is not settled yet (does a worker run?); it goes on without this command: %w", err)
+		return fmt.Errorf("the event is not settled yet (does a worker run on this database and task queue?); it goes on without this command: %w", err)
 	}
 	return c.outcome(ctx, settled)
 }

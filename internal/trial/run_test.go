@@ -66,7 +66,7 @@ func ends(outcomes ...string) func(l *ledger.Ledger, eventID string) error {
 		planned, err := l.Unsent(ctx, []string{eventID}, 10)
 		failed = errors.Join(failed, err)
 		for i, p := range planned {
-			_, err := l.Claim(ctx, p.ID, now)
+			_, err := l.Claim(ctx, p.ID, p.RetryEventID, now)
 			failed = errors.Join(failed, err, l.Finish(ctx, activities.Attempt{
 				DeliveryID: p.ID, Number: 1, Outcome: outcomes[i], Code: "code", Detail: "550 no such user", StartedAt: now, FinishedAt: now,
 			}))
@@ -167,7 +167,7 @@ func TestATrialThatWaitsInVainSaysForWhat(t *testing.T) {
 		says   string
 	}{
 		{"Temporal is away", server{away: true}, outbox.Pending, "does Temporal run?"},
-		{"no worker runs", server{}, outbox.Started, "does a worker run?"},
+		{"no worker runs", server{}, outbox.Started, "does a worker run on this database and task queue?"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// DefaultTimeout is how long one request may take.
+// DefaultTimeout is how long one hand-over may take.
 const DefaultTimeout = 20 * time.Second
 
 // Config says which account sends, and where the API is.
@@ -30,7 +30,8 @@ type Config struct {
 	// StatusCallback is the public address to which Twilio reports what becomes of each message; empty means no
 	// reports. The query parameter "delivery" with the delivery ID is added to it.
 	StatusCallback string
-	// Timeout bounds one request; 0 means DefaultTimeout.
+	// Timeout bounds one Create, and three times one Find; 0 means DefaultTimeout. Callers allow a Find and a Create
+	// together at least Timeout: see Client.Create.
 	Timeout time.Duration
 	// Transport carries the requests; nil means http.DefaultTransport.
 	Transport http.RoundTripper

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	api "github.com/twilio/twilio-go/rest/api/v2010"
@@ -15,6 +16,15 @@ import (
 
 // MaxBody is how many characters Twilio takes in one message (error 21617 beyond it).
 const MaxBody = 1600
+
+const (
+	// createShare is the part of Config.Timeout, as a divisor, that must be left of the caller's time for Create to
+	// begin: a request that is cut off may have been taken, and then another try sends the message twice. After a Find
+	// that took its whole third, a caller that allows just Timeout has two thirds left, which is enough.
+	createShare = 2
+	// busyPause is the RetryAfter of twilio_busy: the next try begins with time of its own.
+	busyPause = 5 * time.Second
+)
 
 // CreateParams is one message for Twilio. Exactly one of From and MessagingServiceSID is set.
 type CreateParams struct {
@@ -29,18 +39,27 @@ type CreateParams struct {
 var (
 	errNoSID  = errors.New("the answer is a success without a message SID")
 	errNoList = errors.New("the answer is no list of messages")
+	errBusy   = errors.New("too little of the caller's time was left for a request")
 )
 
 // Create hands one message over. The receipt's ProviderID is the message SID. Every failure is a *channel.Error: a body
 // that is empty or longer than MaxBody is refused before anything is sent; the class is Unknown when the request may
 // have reached Twilio and no clear answer came back. Twilio has no idempotency key, so an Unknown hand-over should be
 // looked for with Find before it is repeated.
+//
+// When less than half of Config.Timeout is left before ctx's deadline, nothing is sent: the refusal is Temporary with
+// code twilio_busy and a RetryAfter of a few seconds.
 func (c *Client) Create(ctx context.Context, p CreateParams) (channel.Receipt, error) {
 	if strings.TrimSpace(p.Body) == "" {
 		return channel.Receipt{}, refused(codeEmptyBody, "the message has no text")
 	}
 	if n := utf8.RuneCountInString(p.Body); n > MaxBody {
 		return channel.Receipt{}, refused(codeBodyTooLong, fmt.Sprintf("the text has %d characters, Twilio takes %d", n, MaxBody))
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < c.cfg.Timeout/createShare {
+		return channel.Receipt{}, &channel.Error{
+			Class: channel.Temporary, Code: codeBusy, RetryAfter: busyPause, Detail: errBusy.Error(), Cause: errBusy,
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()

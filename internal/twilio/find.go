@@ -2,6 +2,7 @@ package twilio
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ const (
 	clockAllowance = 10 * time.Second
 	findPage       = 100
 	findLimit      = 500
+	// findShare is the part of Config.Timeout that looking may take, as a divisor.
+	findShare = 3
 	// trialPrefix is what Twilio puts before the text of a trial account.
 	trialPrefix = "Sent from your Twilio trial account - "
 )
@@ -29,20 +32,23 @@ type FindParams struct {
 	Since time.Time
 }
 
-// Find looks in Twilio's message list for a message with that recipient, sender and text, created since the doubtful
-// hand-over began, whatever became of it afterwards. Of several, the earliest is given. A failure is a *channel.Error of
-// class Temporary or Permanent: it tells nothing about the message.
+// Find looks in Twilio's message list for messages with that recipient, sender and text, created since the doubtful
+// hand-over began, whatever became of them afterwards. It gives all of them, oldest first. It takes at most a third of
+// Config.Timeout, so that a hand-over can follow in the caller's time. A failure is a *channel.Error of class Temporary
+// or Permanent: it tells nothing about the message.
 //
-// Twilio keeps nothing of ours with a message, so two deliveries with the same words to the same number, handed over
-// within the same seconds, cannot be told apart.
-func (c *Client) Find(ctx context.Context, p FindParams) (channel.Receipt, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+// Twilio keeps nothing of ours with a message, so deliveries with the same words to the same number, handed over within
+// the same seconds, cannot be told apart here: the caller knows which message SIDs belong to others.
+func (c *Client) Find(ctx context.Context, p FindParams) ([]channel.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/findShare)
 	defer cancel()
 	earliest := p.Since.Add(-clockAllowance).UTC().Truncate(time.Second)
 
 	// Messages that Twilio still holds in its queue have no sending date yet, and nothing says on which side of the
-	// filter they fall: when the filtered list has nothing, the newest messages to this number are looked at as well.
+	// filter they fall, so the newest messages to this number are always looked at as well: what the filtered list has
+	// may be another delivery's, while the one that is sought waits in the queue.
 	page, limit, newest := findPage, findLimit, findPage
+	var seen []api.ApiV2010Message
 	for _, query := range []*api.ListMessageParams{
 		{To: &p.To, DateSentAfter: &earliest, PageSize: &page, Limit: &limit},
 		{To: &p.To, PageSize: &page, Limit: &newest},
@@ -53,30 +59,37 @@ func (c *Client) Find(ctx context.Context, p FindParams) (channel.Receipt, bool,
 			err = errNoList
 		}
 		if err != nil {
-			return channel.Receipt{}, false, c.refusal(x, err, true)
+			return nil, c.refusal(x, err, true)
 		}
-		if m := p.pick(messages, earliest); m != nil {
-			return receipt(m), true, nil
-		}
+		seen = append(seen, messages...)
 	}
-	return channel.Receipt{}, false, nil
+	return p.candidates(seen, earliest), nil
 }
 
-// pick gives the earliest message that can be the one sought, or nil.
-func (p FindParams) pick(messages []api.ApiV2010Message, earliest time.Time) *api.ApiV2010Message {
-	var found *api.ApiV2010Message
-	var foundAt time.Time
+// candidates gives the messages that can be the one sought, oldest first and each once: the same message may be on both
+// lists, and on two pages when others arrive meanwhile.
+func (p FindParams) candidates(messages []api.ApiV2010Message, earliest time.Time) []channel.Receipt {
+	type candidate struct {
+		receipt channel.Receipt
+		created time.Time
+	}
+	var found []candidate
+	known := map[string]bool{}
 	for i := range messages {
 		m := &messages[i]
 		created, err := time.Parse(time.RFC1123Z, value(m.DateCreated))
-		if err != nil || created.Before(earliest) || !p.matches(m) {
+		if err != nil || created.Before(earliest) || !p.matches(m) || known[value(m.Sid)] {
 			continue
 		}
-		if found == nil || created.Before(foundAt) {
-			found, foundAt = m, created
-		}
+		known[value(m.Sid)] = true
+		found = append(found, candidate{receipt(m), created})
 	}
-	return found
+	slices.SortStableFunc(found, func(a, b candidate) int { return a.created.Compare(b.created) })
+	var receipts []channel.Receipt
+	for _, f := range found {
+		receipts = append(receipts, f.receipt)
+	}
+	return receipts
 }
 
 func (p FindParams) matches(m *api.ApiV2010Message) bool {

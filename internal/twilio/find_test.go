@@ -1,7 +1,9 @@
 package twilio_test
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +15,18 @@ var since = time.Date(2026, 3, 4, 5, 6, 7, 800_000_000, time.UTC)
 
 func sought() twilio.FindParams {
 	return twilio.FindParams{To: "+12025550123", From: "+15005550006", Body: "Order 7 is late.", Since: since}
+}
+
+// wantSIDs checks which messages were found, and their order.
+func wantSIDs(t *testing.T, found []channel.Receipt, want ...string) {
+	t.Helper()
+	var got []string
+	for _, r := range found {
+		got = append(got, r.ProviderID)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %v, want %v", got, want)
+	}
 }
 
 func TestFindRecognisesTheMessage(t *testing.T) {
@@ -41,12 +55,14 @@ func TestFindRecognisesTheMessage(t *testing.T) {
 			s := start(t, func(w http.ResponseWriter, _ *http.Request) {
 				page(w, "", resource("SM9", "sent", tc.created, tc.change))
 			})
-			receipt, found, err := client(t, s, nil).Find(t.Context(), sought())
-			if err != nil || found != tc.want {
-				t.Fatalf("found %v, %v; want %v", found, err, tc.want)
+			found, err := client(t, s, nil).Find(t.Context(), sought())
+			if err != nil {
+				t.Fatal(err)
 			}
-			if found && receipt.ProviderID != "SM9" || !found && receipt != (channel.Receipt{}) {
-				t.Errorf("receipt = %+v", receipt)
+			if tc.want {
+				wantSIDs(t, found, "SM9")
+			} else {
+				wantSIDs(t, found)
 			}
 		})
 	}
@@ -55,7 +71,7 @@ func TestFindRecognisesTheMessage(t *testing.T) {
 func TestFindAsksByRecipientAndDate(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(w http.ResponseWriter, _ *http.Request) { page(w, "") })
-	if _, found, err := client(t, s, nil).Find(t.Context(), sought()); err != nil || found {
+	if found, err := client(t, s, nil).Find(t.Context(), sought()); err != nil || len(found) != 0 {
 		t.Fatalf("found %v, %v", found, err)
 	}
 	got := s.got()
@@ -79,13 +95,71 @@ func TestFindSeesMessagesThatWaitInTheQueue(t *testing.T) {
 		}
 		page(w, "", resource("SM9", "queued", since, nil))
 	})
-	receipt, found, err := client(t, s, nil).Find(t.Context(), sought())
-	if err != nil || !found || receipt != (channel.Receipt{ProviderID: "SM9", Response: "queued"}) {
-		t.Errorf("found %v %+v, %v", found, receipt, err)
+	found, err := client(t, s, nil).Find(t.Context(), sought())
+	if err != nil || len(found) != 1 || found[0] != (channel.Receipt{ProviderID: "SM9", Response: "queued"}) {
+		t.Errorf("found %+v, %v", found, err)
 	}
 }
 
-func TestFindTurnsThePagesAndTakesTheEarliest(t *testing.T) {
+// Two deliveries said the same to the same number; one of them is recorded, and which one Find cannot know.
+func TestFindGivesEveryCandidateOldestFirst(t *testing.T) {
+	t.Parallel()
+	first, second := resource("SM1", "sent", since.Add(-5*time.Second), nil), resource("SM2", "sent", since, nil)
+	queued := resource("SM3", "queued", since.Add(time.Second), nil)
+	for name, tc := range map[string]struct {
+		sent, newest []map[string]any
+		want         []string
+	}{
+		"both have been sent":             {[]map[string]any{second, first}, []map[string]any{second, first}, []string{"SM1", "SM2"}},
+		"one of them waits in the queue":  {[]map[string]any{first}, []map[string]any{queued, first}, []string{"SM1", "SM3"}},
+		"both wait in the queue":          {nil, []map[string]any{queued, second}, []string{"SM2", "SM3"}},
+		"the newest do not reach so far":  {[]map[string]any{second, first}, nil, []string{"SM1", "SM2"}},
+		"the lists are in another order":  {[]map[string]any{first, second}, []map[string]any{first, queued, second}, []string{"SM1", "SM2", "SM3"}},
+		"one of them stands on two pages": {[]map[string]any{second, second, first}, nil, []string{"SM1", "SM2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Has("DateSent>") {
+					page(w, "", tc.sent...)
+					return
+				}
+				page(w, "", tc.newest...)
+			})
+			found, err := client(t, s, nil).Find(t.Context(), sought())
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantSIDs(t, found, tc.want...)
+		})
+	}
+}
+
+func TestFindTakesAThirdOfTheTimeAndLeavesRoomForCreate(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			<-r.Context().Done()
+			return
+		}
+		created(w, r)
+	})
+	const timeout = 3 * time.Second
+	out := client(t, s, func(c *twilio.Config) { c.Timeout = timeout })
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	begun := time.Now()
+	_, err := out.Find(ctx, sought())
+	wantRefusal(t, err, channel.Temporary, "twilio_timeout")
+	if took := time.Since(begun); took < timeout/3 || took > timeout/2 {
+		t.Errorf("Find took %v of %v, want a third", took, timeout)
+	}
+	if _, err := out.Create(ctx, params()); err != nil {
+		t.Errorf("Create in the rest of the time: %v", err)
+	}
+}
+
+func TestFindTurnsThePages(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("Page") == "1" {
@@ -95,11 +169,12 @@ func TestFindTurnsThePagesAndTakesTheEarliest(t *testing.T) {
 		page(w, path+"?PageSize=100&Page=1&PageToken=PASM3", resource("SM3", "sent", since.Add(time.Minute), nil))
 	})
 	out := client(t, s, func(c *twilio.Config) { c.BaseURL = s.URL + "/twilio" })
-	receipt, found, err := out.Find(t.Context(), sought())
-	if err != nil || !found || receipt.ProviderID != "SM2" {
-		t.Errorf("found %v %+v, %v", found, receipt, err)
+	found, err := out.Find(t.Context(), sought())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := s.got(); len(got) != 2 || got[1].path != "/twilio"+path || got[1].query.Get("PageToken") != "PASM3" {
+	wantSIDs(t, found, "SM2", "SM3")
+	if got := s.got(); len(got) != 4 || got[1].path != "/twilio"+path || got[1].query.Get("PageToken") != "PASM3" {
 		t.Errorf("requests: %+v", got)
 	}
 }
@@ -112,10 +187,11 @@ func TestFindKnowsTheMessagingService(t *testing.T) {
 	})
 	p := sought()
 	p.From, p.MessagingServiceSID = "", service
-	receipt, found, err := client(t, s, nil).Find(t.Context(), p)
-	if err != nil || !found || receipt.ProviderID != "SM2" {
-		t.Errorf("found %v %+v, %v", found, receipt, err)
+	found, err := client(t, s, nil).Find(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
 	}
+	wantSIDs(t, found, "SM2")
 }
 
 func TestAFailedFindTellsNothingAndIsNeverInDoubt(t *testing.T) {
@@ -143,9 +219,9 @@ func TestAFailedFindTellsNothingAndIsNeverInDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, tc.answer)
-			_, found, err := client(t, s, func(c *twilio.Config) { c.Timeout = time.Second }).Find(t.Context(), sought())
+			found, err := client(t, s, func(c *twilio.Config) { c.Timeout = 3 * time.Second }).Find(t.Context(), sought())
 			wantRefusal(t, err, tc.class, tc.code)
-			if found {
+			if found != nil {
 				t.Error("found all the same")
 			}
 		})

@@ -21,11 +21,20 @@ const (
 	codeConnect        = "twilio_connect"         // no connection: refused, unknown host, certificate
 	codeConnectionLost = "twilio_connection_lost" // the connection ended before the answer did
 	codeTimeout        = "twilio_timeout"         // Config.Timeout, or the caller's deadline, passed
+	codeBusy           = "twilio_busy"            // the caller's time was nearly over before anything was sent
 	codeCanceled       = "twilio_canceled"        // the caller gave up
 	codeBadAnswer      = "twilio_bad_answer"      // a success without the message's SID
 	codeEmptyBody      = "empty_body"
 	codeBodyTooLong    = "body_too_long"
 )
+
+// MaxRetryAfter is the longest wait that a Retry-After header can ask for. A longer one is cut to it: a delivery should
+// notice within the working day that the provider is back.
+const MaxRetryAfter = 6 * time.Hour
+
+// absurdRetryAfter is from where on a Retry-After is taken for a mistake, such as a moment in place of a duration, and
+// ignored. Twilio's own longest limits last a day.
+const absurdRetryAfter = 7 * 24 * time.Hour
 
 // permanentCodes are Twilio's codes that another try meets again, whatever the HTTP status (twilio.com/docs/api/errors).
 var permanentCodes = []int{
@@ -57,7 +66,7 @@ func (c *Client) refusal(x *exchange, err error, reads bool) *channel.Error {
 	if reads && r.Class == channel.Unknown {
 		r.Class = channel.Temporary
 	}
-	if r.Class == channel.Temporary {
+	if r.Class != channel.Permanent {
 		r.RetryAfter = retryAfter(x.retryAfter, c.now())
 	}
 	return r
@@ -98,17 +107,20 @@ func ended(ctx context.Context) string {
 	return codeCanceled
 }
 
-// retryAfter reads the header of that name: seconds or an HTTP date (RFC 9110, section 10.2.3). Nonsense and the past
-// give zero.
+// retryAfter reads the header of that name: seconds or an HTTP date (RFC 9110, section 10.2.3). Nonsense, the past and
+// more than absurdRetryAfter give zero; the rest is cut to MaxRetryAfter.
 func retryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
+	var wait time.Duration
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = at.Sub(now).Round(time.Second)
 	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now).Round(time.Second))
+	if wait < 0 || wait > absurdRetryAfter {
+		return 0
 	}
-	return 0
+	return min(wait, MaxRetryAfter)
 }
 
 // refused is a message that is not worth a request.

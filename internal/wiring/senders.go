@@ -88,13 +88,16 @@ func (a adapter) Send(ctx context.Context, m activities.Message) (providerID, de
 }
 
 // Find asks the provider, where it can be asked.
-func (a adapter) Find(ctx context.Context, m activities.Message, since time.Time) (providerID string, ok bool, err error) {
+func (a adapter) Find(ctx context.Context, m activities.Message, since time.Time) (providerIDs []string, err error) {
 	finder, can := a.sender.(channel.Finder)
 	if !can {
-		return "", false, nil
+		return nil, nil
 	}
-	receipt, ok, err := finder.Find(ctx, messageOf(m), since)
-	return receipt.ProviderID, ok, translated(err)
+	candidates, err := finder.Find(ctx, messageOf(m), since)
+	for _, receipt := range candidates {
+		providerIDs = append(providerIDs, receipt.ProviderID)
+	}
+	return providerIDs, translated(err)
 }
 
 func messageOf(m activities.Message) channel.Message {

@@ -97,9 +97,9 @@ func (s *answering) Send(_ context.Context, m channel.Message) (channel.Receipt,
 // finding can be asked for a message too.
 type finding struct{ answering }
 
-func (s *finding) Find(_ context.Context, m channel.Message, since time.Time) (channel.Receipt, bool, error) {
+func (s *finding) Find(_ context.Context, m channel.Message, since time.Time) ([]channel.Receipt, error) {
 	s.got, s.asks = m, since
-	return channel.Receipt{ProviderID: "found"}, s.err == nil, s.err
+	return []channel.Receipt{{ProviderID: "found"}, {ProviderID: "later"}}, s.err
 }
 
 func TestAnAdapterHandsTheWholeMessageOver(t *testing.T) {
@@ -112,12 +112,12 @@ func TestAnAdapterHandsTheWholeMessageOver(t *testing.T) {
 		t.Errorf("sent %+v, got %q, %q, error %v", sender.got, id, detail, err)
 	}
 	sender.got = channel.Message{}
-	id, ok, err := adapter{sender}.Find(t.Context(), m, since)
-	if err != nil || !ok || id != "found" || sender.got != want || !sender.asks.Equal(since) {
-		t.Errorf("asked for %+v since %v, got %q, %v, error %v", sender.got, sender.asks, id, ok, err)
+	ids, err := adapter{sender}.Find(t.Context(), m, since)
+	if err != nil || !slices.Equal(ids, []string{"found", "later"}) || sender.got != want || !sender.asks.Equal(since) {
+		t.Errorf("asked for %+v since %v, got %q, error %v", sender.got, sender.asks, ids, err)
 	}
-	if id, ok, err := (adapter{new(answering)}).Find(t.Context(), m, since); id != "" || ok || err != nil {
-		t.Errorf("a channel that cannot be asked said %q, %v, error %v", id, ok, err)
+	if ids, err := (adapter{new(answering)}).Find(t.Context(), m, since); len(ids) > 0 || err != nil {
+		t.Errorf("a channel that cannot be asked said %q, error %v", ids, err)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestAChannelsErrorIsARefusalToTheActivities(t *testing.T) {
 	for _, class := range []channel.Class{channel.Temporary, channel.Permanent, channel.Unknown} {
 		sender := &finding{answering{err: &channel.Error{Class: class, Code: "smtp_451", RetryAfter: time.Minute, Detail: "busy", Cause: cause}}}
 		_, _, sendErr := adapter{sender}.Send(t.Context(), activities.Message{})
-		_, _, findErr := adapter{sender}.Find(t.Context(), activities.Message{}, time.Time{})
+		_, findErr := adapter{sender}.Find(t.Context(), activities.Message{}, time.Time{})
 		for _, err := range []error{sendErr, findErr} {
 			var refusal activities.Refusal
 			if !errors.As(err, &refusal) {

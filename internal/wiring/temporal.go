@@ -88,8 +88,8 @@ func RegisterSearchAttributes(ctx context.Context, t *Temporal, logger *slog.Log
 			return fmt.Errorf("search attributes (add SilqueEvents, SilqueModels and SilqueNotifications as KeywordList and "+
 				"SilqueOutcome as Keyword by the server's own tools): %w", err)
 		}
-		if pause == attributesPause {
-			logger.Warn("Temporal does not answer yet; trying until it does", "error", err)
+		if pause == attributesPause && ctx.Err() == nil {
+			logger.Warn("Temporal cannot be used yet; trying until it can", "namespace", t.Namespace, "error", err)
 		}
 		select {
 		case <-ctx.Done():

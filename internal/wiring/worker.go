@@ -93,28 +93,36 @@ func (w *Worker) Run(ctx context.Context, ready func()) error {
 
 // start starts one worker a task queue, and tries until Temporal is there; nil means that ctx ended first.
 func (w *Worker) start(ctx context.Context, fatal chan<- error) []worker.Worker {
-	pool := w.pool(func(err error) {
+	onFatal := func(err error) {
 		select {
 		case fatal <- err:
 		default:
 		}
-	})
-	for i, one := range pool {
-		for pause := attributesPause; ; pause = min(2*pause, attributesMaxPause) {
-			err := one.Start()
-			if err == nil {
-				break
-			}
-			w.log.Warn("The worker cannot start yet; trying until it can", "error", err)
-			select {
-			case <-ctx.Done():
-				stopAll(pool[:i])
-				return nil
-			case <-time.After(pause):
-			}
+	}
+	for pause := attributesPause; ; pause = min(2*pause, attributesMaxPause) {
+		pool := w.pool(onFatal) // anew each time: a worker remembers how its first start ended
+		err := startAll(pool)
+		if err == nil {
+			return pool
+		}
+		w.log.Warn("The worker cannot start yet; trying until it can", "namespace", w.temporal.Namespace, "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
 		}
 	}
-	return pool
+}
+
+// startAll starts all of them, or none.
+func startAll(pool []worker.Worker) error {
+	for i, one := range pool {
+		if err := one.Start(); err != nil {
+			stopAll(pool[:i])
+			return err
+		}
+	}
+	return nil
 }
 
 // pool makes the workers: one for the workflows and their bookkeeping, one for each channel's sends.
@@ -134,11 +142,21 @@ func (w *Worker) pool(onFatal func(error)) []worker.Worker {
 	options.DisableWorkflowWorker = true
 	options.WorkflowTaskPollerBehavior = nil
 	for _, channel := range rule.Channels {
+		options.MaxConcurrentActivityExecutionSize = w.atOnce(channel)
 		sends := worker.New(w.temporal.Client, workflows.ChannelQueue(queue, channel), options)
 		sends.RegisterActivityWithOptions(w.sendActivity(channel))
 		pool = append(pool, sends)
 	}
 	return pool
+}
+
+// atOnce is how many hand-overs of a channel run side by side: as many as its provider is asked for. The others wait in
+// Temporal's queue, where no clock runs, and not in an activity whose time is counted.
+func (w *Worker) atOnce(channel rule.Channel) int {
+	if channel == rule.Email {
+		return w.config.SMTP.Connections
+	}
+	return w.config.Twilio.Concurrency
 }
 
 // sendActivity gives a channel's activity under the name by which the workflow calls it.

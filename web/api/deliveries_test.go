@@ -52,7 +52,7 @@ func TestADeliveryIsShownWithItsMessageAndAttempts(t *testing.T) {
 		keep(t, db, d)
 		now := time.Date(2026, 1, 31, 15, 4, 5, 0, time.UTC)
 		deliveries := store.Deliveries{DB: db}
-		if _, _, err := deliveries.Claim(t.Context(), d.ID, now); err != nil {
+		if _, _, err := deliveries.Claim(t.Context(), d.ID, "", now); err != nil {
 			t.Fatal(err)
 		}
 		answer := store.Attempt{DeliveryID: d.ID, Number: 1, Outcome: "sent", Code: "", Detail: "250 OK", StartedAt: now, FinishedAt: now}

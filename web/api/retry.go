@@ -251,11 +251,12 @@ func lockStatuses(tx *gorm.DB, ids []string) (map[string]store.DeliveryStatus, e
 	return statuses, nil
 }
 
-// openRetries gives, by delivery, the retry events that are not settled.
+// openRetries gives, by delivery, the retry events that no workflow has resolved yet. One that is resolved has had its try:
+// if the delivery failed again, the next request is a new one.
 func openRetries(tx *gorm.DB, deliveryIDs []string) (map[string]string, error) {
 	var events []outbox.Event
 	err := tx.Select("id", "key").Where(map[string]any{"model": "", "key": deliveryIDs, "action": rule.Retry}).
-		Where("status <> ?", outbox.Settled).Find(&events).Error
+		Where("status <> ? AND resolved_at IS NULL", outbox.Settled).Find(&events).Error
 	if err != nil {
 		return nil, err
 	}

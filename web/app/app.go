@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -151,7 +152,8 @@ func (a *App) routes() *gin.Engine {
 func (a *App) recovered(c *gin.Context) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			a.config.Log.Error("A request panicked", "method", c.Request.Method, "route", c.FullPath(), "panic", cause)
+			a.config.Log.Error("A request panicked", "method", c.Request.Method, "route", c.FullPath(),
+				"panic", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
 			if !c.Writer.Written() {
 				c.AbortWithStatusJSON(http.StatusInternalServerError, failure("internal", "something went wrong here; the log says what"))
 			}

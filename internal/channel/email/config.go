@@ -65,7 +65,8 @@ type Config struct {
 	ReplyTo string
 	// HELO is the name by which we introduce ourselves; empty means this machine's name.
 	HELO string
-	// Timeout bounds one hand-over from connecting to the final reply; 0 means DefaultTimeout.
+	// Timeout bounds one hand-over from the moment it has one of MaxConnections to the final reply; 0 means
+	// DefaultTimeout. Callers should allow more: a hand-over begins only with three quarters of it left, see Sender.Send.
 	Timeout time.Duration
 	// MaxConnections bounds the connections that are open at a time; 0 means DefaultMaxConnections.
 	MaxConnections int

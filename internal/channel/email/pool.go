@@ -28,9 +28,10 @@ func (p *pool) acquire(ctx context.Context) error {
 	select {
 	case <-p.closing:
 		return errClosed
-	case <-ctx.Done():
-		return ctx.Err()
 	default:
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	select {
 	case p.slots <- struct{}{}:

@@ -19,6 +19,7 @@ const (
 	codeConnectionLost  = "smtp_connection_lost"  // the connection ended in the middle
 	codeBadReply        = "smtp_bad_reply"        // not SMTP
 	codeTimeout         = "smtp_timeout"          // Config.Timeout, or the caller's deadline, passed
+	codeBusy            = "smtp_busy"             // no connection was free while there was time enough for a hand-over
 	codeCanceled        = "smtp_canceled"         // the caller, or Close, gave the hand-over up
 	codeClosed          = "smtp_closed"           // the sender has been closed
 	codeAuth            = "smtp_auth"             // signing in broke off on our side

@@ -225,23 +225,3 @@ func TestAServerThatNeverGreetsTimesOut(t *testing.T) {
 	_, err = out.Send(t.Context(), message("d1"))
 	wantRefusal(t, err, channel.Temporary, "smtp_timeout")
 }
-
-func TestAMessageThatWaitsForAConnectionObeysItsContext(t *testing.T) {
-	t.Parallel()
-	hang, arrived := hanging(t)
-	s := start(t, func(s *server) { s.onMail = func(*smtp.Conn, int32) error { return hang() } })
-	out := sender(t, s, func(c *email.Config) { c.MaxConnections = 1 })
-	first, cancelFirst := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); _, _ = out.Send(first, message("d1")) }()
-	<-arrived
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := out.Send(ctx, message("d2"))
-	wantRefusal(t, err, channel.Temporary, "smtp_timeout")
-	cancelFirst()
-	<-done
-	if n := s.accepted.Load(); n != 1 {
-		t.Errorf("%d connections, want 1", n)
-	}
-}

@@ -55,8 +55,12 @@ func New(cfg Config) (*Sender, error) {
 
 // Send hands one message over and returns when the server has taken responsibility for it, or with a *channel.Error.
 // The receipt's ProviderID is the Message-ID without angle brackets; it depends only on the delivery and on From, so a
-// message that is handed over twice can be recognised. Send waits for a free connection as long as ctx allows;
-// Config.Timeout counts from then on. When either passes, the connection is closed and Send returns at once.
+// message that is handed over twice can be recognised.
+//
+// Send waits for a free connection, and Config.Timeout counts from when it has one. When less than three quarters of
+// Config.Timeout are left before ctx's deadline, it does not begin: the refusal is then Temporary with code smtp_busy and
+// a RetryAfter of a few seconds, and nothing was said to the server. When Timeout or ctx ends later, the connection is
+// closed and Send returns at once.
 //
 // The class is Unknown only when the whole message had left this machine and the server's verdict did not arrive.
 func (s *Sender) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
@@ -64,8 +68,8 @@ func (s *Sender) Send(ctx context.Context, m channel.Message) (channel.Receipt, 
 	if err != nil {
 		return channel.Receipt{}, err
 	}
-	if err := s.pool.acquire(ctx); err != nil {
-		return channel.Receipt{}, refusal(ctx, err, codeTimeout, false, false)
+	if err := s.turn(ctx); err != nil {
+		return channel.Receipt{}, err
 	}
 	defer s.pool.release()
 	ctx, cancel := s.bound(ctx)

@@ -67,8 +67,8 @@ func (s *Sender) Send(ctx context.Context, m channel.Message) (channel.Receipt, 
 	})
 }
 
-// Find asks Twilio whether it already has the message, as channel.Finder promises.
-func (s *Sender) Find(ctx context.Context, m channel.Message, since time.Time) (channel.Receipt, bool, error) {
+// Find asks Twilio which messages it has that may be this one, as channel.Finder promises.
+func (s *Sender) Find(ctx context.Context, m channel.Message, since time.Time) ([]channel.Receipt, error) {
 	return s.client.Find(ctx, twilio.FindParams{
 		To: address(m.To), From: s.from, MessagingServiceSID: s.service, Body: m.Text, Since: since,
 	})
