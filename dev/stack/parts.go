@@ -122,6 +122,8 @@ func (s *Stack) rulesChanged(ctx context.Context) {
 // startWeb serves and relays. The web app stops before the plugin, so that no request saves without it.
 func (s *Stack) startWeb(context.Context) error {
 	s.background("web app", func(ctx context.Context) error { return s.app.Run(ctx, s.listener) })
+	// When the worker has stopped, the web app need not wait for requests to the sandbox that hang.
+	s.atStop(func(context.Context) error { s.letGo(); return nil })
 	return nil
 }
 

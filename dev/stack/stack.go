@@ -54,6 +54,9 @@ type Stack struct {
 	plugin   *notify.Plugin
 	app      *app.App
 
+	// letGo ends the hand-overs that hang in the sandbox.
+	letGo context.CancelFunc
+
 	working atomic.Bool
 	failed  chan error
 	// stops end what has started, the last first.
@@ -176,16 +179,20 @@ func (s *Stack) startUI(ctx context.Context) error {
 	return nil
 }
 
+// startSandbox gives the sandbox a life of its own: one that ended with ctx would cut off the sends that a stop waits for.
 func (s *Stack) startSandbox(ctx context.Context) error {
+	ctx, s.letGo = context.WithCancel(context.WithoutCancel(ctx))
 	box, err := sandbox.Start(ctx, sandbox.Options{
 		Dir:            filepath.Join(s.options.Data, "sandbox"),
 		Logger:         slog.New(slog.NewTextHandler(s.options.LogTo, nil)).With("part", "sandbox"),
 		StarterCommand: s.starterCommand,
 	})
 	if err != nil {
+		s.letGo()
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	s.sandbox = box
+	s.atStop(func(context.Context) error { s.letGo(); return nil })
 	s.atStop(box.Close)
 	return nil
 }
