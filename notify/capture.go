@@ -39,7 +39,13 @@ type capture struct {
 	plugin *Plugin
 	db     *gorm.DB
 	model  *model
-	list   *watch.List
+	// alias is how the statement calls the table.
+	alias string
+	// shape is what the table looks like; set when the statement reaches the database.
+	shape *shape
+	// certain: the columns of shape are there until the transaction ends.
+	certain bool
+	list    *watch.List
 	// action is what the statement does; an upsert is a create that may turn out to be an update.
 	action rule.Action
 	// pool is the connection or transaction that the statement would have used by itself; own is the same one, with
@@ -75,10 +81,10 @@ func (p *Plugin) around(action rule.Action, next func(*gorm.DB)) func(*gorm.DB) 
 
 // capture gives nil, without a query, when nobody waits for the change.
 func (p *Plugin) capture(action rule.Action, db *gorm.DB) (*capture, error) {
-	if db.Error != nil || db.DryRun || db.Statement.Table == "" || skipped(db.Statement.Context) {
+	if db.Error != nil || db.DryRun || skipped(db.Statement.Context) {
 		return nil, nil
 	}
-	m := p.modelOf(db.Statement)
+	m, alias := p.target(db.Statement)
 	if m == nil {
 		return nil, nil
 	}
@@ -93,7 +99,7 @@ func (p *Plugin) capture(action rule.Action, db *gorm.DB) (*capture, error) {
 	if !watched {
 		return nil, nil
 	}
-	return &capture{plugin: p, db: db, model: m, list: list, action: action}, nil
+	return &capture{plugin: p, db: db, model: m, alias: alias, list: list, action: action}, nil
 }
 
 // run puts statement and events into one transaction: the one that is open, or one of its own where the application

@@ -44,9 +44,8 @@ func (c *capture) prepareCreate(ctx context.Context) (returning bool, err error)
 	if ignoring || !c.structsTell() {
 		return true, nil
 	}
-	faithful, err := c.model.keepsValues(session(c.db))
-	c.fromStruct = faithful
-	return !faithful, err
+	c.fromStruct = c.shape.faithful
+	return !c.fromStruct, nil
 }
 
 // holding stands for the rows that hold one of the tuples in the columns.
@@ -80,7 +79,7 @@ func (c *capture) structsTell() bool {
 	case map[string]any, *map[string]any, []map[string]any, *[]map[string]any:
 		return false
 	}
-	known := make(map[string]bool, len(c.model.fields))
+	known := make(map[string]bool, len(c.shape.fields))
 	values, _ := s.Clauses["VALUES"].Expression.(clause.Values)
 	for _, column := range values.Columns {
 		known[column.Name] = true
@@ -90,7 +89,7 @@ func (c *capture) structsTell() bool {
 			known[column.Name] = true
 		}
 	}
-	for _, field := range c.model.fields {
+	for _, field := range c.shape.fields {
 		if !known[field.DBName] {
 			return false
 		}

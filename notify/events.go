@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"log/slog"
 	"reflect"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
@@ -61,7 +60,7 @@ func (c *capture) createdFromStructs() (events []*outbox.Event) {
 	ctx, value := c.db.Statement.Context, c.db.Statement.ReflectValue
 	one := func(v reflect.Value) {
 		r := row{value: reflect.Indirect(v)}
-		events = c.add(events, rule.Create, &r, nil, c.model.encoder.Key(ctx, r.value))
+		events = c.add(events, rule.Create, &r, nil, c.shape.encoder.Key(ctx, r.value))
 	}
 	if value.Kind() == reflect.Struct {
 		one(value)
@@ -130,19 +129,11 @@ func (c *capture) snapshot(r *row) outbox.Snapshot {
 	if r == nil {
 		return nil
 	}
-	snapshot, unencodable := c.model.encoder.Encode(c.db.Statement.Context, r.value, r.unreadable...)
+	snapshot, unencodable := c.shape.encoder.Encode(c.db.Statement.Context, r.value, r.unreadable...)
 	for _, column := range unencodable {
-		c.plugin.complain(c.model.name, column)
+		c.plugin.complain(c.model.name, column, "a value has no form in its field's type and is null in the event")
 	}
 	return snapshot
-}
-
-// complain reports a column once: a save must not fail because a value has no JSON, but somebody should know.
-func (p *Plugin) complain(table, column string) {
-	if _, known := p.complaints.LoadOrStore(table+"."+column, true); !known {
-		p.log.Warn("a value has no form in its field's type and is null in the event (reported once for each field)",
-			slog.String("model", table), slog.String("field", column))
-	}
 }
 
 func byKey(rows []row) map[string]*row {

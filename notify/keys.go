@@ -39,11 +39,11 @@ func (c *capture) readAgain(ctx context.Context) (*sql.Rows, error) {
 
 // readTriggered reads new rows again where the table has triggers: RETURNING does not show what they do afterwards.
 func (c *capture) readTriggered(ctx context.Context) error {
-	if len(c.after) == 0 || !c.model.hasTriggers() {
+	if len(c.after) == 0 || !c.shape.triggers {
 		return nil
 	}
 	q := c.scratch()
-	_, _ = q.WriteString("SELECT " + c.model.qualified + " FROM ")
+	_, _ = q.WriteString("SELECT " + c.qualified() + " FROM ")
 	q.WriteQuoted(clause.Table{Name: clause.CurrentTable})
 	_, _ = q.WriteString(" WHERE ")
 	c.writeHolding(q, c.model.schema.PrimaryFieldDBNames, c.keysOf(ctx, c.after))

@@ -48,7 +48,7 @@ type Plugin struct {
 	models     sync.Map      // table name → *model
 	wake       chan struct{} // to the goroutine that sends NOTIFY; nil when there is none
 	prepared   *prepared     // nil on Postgres
-	complaints sync.Map      // "table.column" of values that could not be encoded and were reported
+	complaints sync.Map      // what was reported already and is not again
 }
 
 // New gives a plugin; nothing happens before db.Use.

@@ -3,12 +3,14 @@ package notify
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 
 	"gorm.io/gorm"
 )
 
 // preparedLimit bounds the statements that are kept: an application that writes values into its SQL has ever new ones.
+// The first ones are kept until the pool closes, and none is prepared after them.
 const preparedLimit = 128
 
 // prepared keeps the plugin's statements parsed, because SQLite parses every statement anew and that is a large part of
@@ -93,7 +95,10 @@ type preparedTx struct {
 // ExecContext satisfies gorm.ConnPool.
 func (t *preparedTx) ExecContext(ctx context.Context, query string, arguments ...any) (sql.Result, error) {
 	if statement := t.cache.find(query); statement != nil {
-		return t.tx.StmtContext(ctx, statement).ExecContext(ctx, arguments...)
+		result, err := t.tx.StmtContext(ctx, statement).ExecContext(ctx, arguments...)
+		if !ofAnotherPool(err) {
+			return result, err
+		}
 	}
 	return t.ConnPool.ExecContext(ctx, query, arguments...)
 }
@@ -101,7 +106,16 @@ func (t *preparedTx) ExecContext(ctx context.Context, query string, arguments ..
 // QueryContext satisfies gorm.ConnPool.
 func (t *preparedTx) QueryContext(ctx context.Context, query string, arguments ...any) (*sql.Rows, error) {
 	if statement := t.cache.find(query); statement != nil {
-		return t.tx.StmtContext(ctx, statement).QueryContext(ctx, arguments...)
+		rows, err := t.tx.StmtContext(ctx, statement).QueryContext(ctx, arguments...)
+		if !ofAnotherPool(err) {
+			return rows, err
+		}
 	}
 	return t.ConnPool.QueryContext(ctx, query, arguments...)
+}
+
+// ofAnotherPool says whether database/sql refused a statement, before running it, because the transaction is on another
+// pool than the plugin's: one gorm can have several (gorm.io/plugin/dbresolver). It has no error value for it.
+func ofAnotherPool(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "statement from different database used")
 }

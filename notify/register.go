@@ -3,11 +3,10 @@ package notify
 import (
 	"context"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
 	"github.com/silquetech/silque-notifications/internal/catalog"
@@ -17,22 +16,13 @@ import (
 type model struct {
 	name    string
 	schema  *schema.Schema
-	encoder *catalog.Encoder
-	// fields are the columns that are read: those of the snapshot, which hold the primary key.
-	fields []*schema.Field
-
-	// columns and qualified are the fields' quoted names, without and with the table's.
-	columns, qualified string
-
-	storage sync.Mutex
-	// faithful says whether the database keeps every value as Go has it; nil until the table could be looked at.
-	faithful *bool
-	// triggers says whether it has triggers, which change rows unseen.
-	triggers bool
+	visible []*schema.Field
+	shape   atomic.Pointer[shape] // nil until the table could be looked at
 }
 
 // Register opts models in: their catalog entries are written and, from now on, changes of their rows become events where
-// an active notification waits for them. The plugin must be in use. Registering again renews the catalog entry.
+// an active notification waits for them. The plugin must be in use, and migrations should have run: fields without a column
+// in the table are left out. Registering again renews the catalog entry.
 func (p *Plugin) Register(models ...any) error {
 	p.mutex.Lock()
 	db := p.db
@@ -62,22 +52,12 @@ func (p *Plugin) describe(db *gorm.DB, value any) (*model, *catalog.Model, error
 	if err != nil {
 		return nil, nil, fmt.Errorf("notify: register %T: %w", value, err)
 	}
-	m := &model{
-		name: entry.Name, schema: statement.Schema, fields: catalog.Visible(statement.Schema),
-		encoder: catalog.NewEncoder(statement.Schema, entry, precision(db)),
-	}
-	for i, field := range m.fields {
-		if i > 0 {
-			m.columns, m.qualified = m.columns+",", m.qualified+","
-		}
-		m.columns += statement.Quote(clause.Column{Name: field.DBName})
-		m.qualified += statement.Quote(clause.Column{Table: statement.Table, Name: field.DBName})
-	}
-	_, err = m.keepsValues(db) // what is not there yet is looked at again by the first save
+	m := &model{name: entry.Name, schema: statement.Schema, visible: catalog.Visible(statement.Schema)}
+	known, err := p.look(db, m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("notify: register %T: look at its table: %w", value, err)
 	}
-	return m, entry, nil
+	return m, known.entry, nil
 }
 
 // precision is how fine the database keeps times.
@@ -86,20 +66,6 @@ func precision(db *gorm.DB) time.Duration {
 		return time.Microsecond
 	}
 	return 0
-}
-
-// modelOf finds the registered model whose table the statement changes.
-func (p *Plugin) modelOf(statement *gorm.Statement) *model {
-	if m, ok := p.models.Load(statement.Table); ok {
-		return m.(*model)
-	}
-	// gorm keeps only the last part of a table's name that has a database schema in front.
-	if s := statement.Schema; s != nil && statement.TableExpr != nil && s.Table != statement.Table {
-		if m, ok := p.models.Load(s.Table); ok && statement.TableExpr.SQL == statement.Quote(s.Table) {
-			return m.(*model)
-		}
-	}
-	return nil
 }
 
 // session gives a session for the plugin's own statements on the same connection or transaction: without the

@@ -26,7 +26,7 @@ const insertedColumn = "notify_inserted"
 // scratch is a statement for building SQL about the captured statement's table.
 func (c *capture) scratch() *gorm.Statement {
 	q := session(c.db).Session(&gorm.Session{NewDB: true, Initialized: true}).Statement
-	q.Table, q.TableExpr, q.Schema, q.Context = c.db.Statement.Table, c.db.Statement.TableExpr, c.model.schema, c.db.Statement.Context
+	q.Table, q.TableExpr, q.Schema, q.Context = c.alias, c.db.Statement.TableExpr, c.model.schema, c.db.Statement.Context
 	return q
 }
 
@@ -48,30 +48,41 @@ func (c *capture) readMatching(ctx context.Context, lock string) error {
 
 // readBefore reads the rows of a FROM and WHERE into before.
 func (c *capture) readBefore(ctx context.Context, lock string, fromWhere func(*gorm.Statement)) error {
-	if !isPostgres(c.db) {
-		// SQLite locks the database when a transaction first writes, and a transaction that has read before cannot always
-		// wait for it. A write that changes nothing takes the lock first.
-		_, err := c.own.ExecContext(ctx, "UPDATE notify_revision SET revision = revision WHERE id = 0")
-		if err != nil {
-			return err
-		}
+	if err := c.lockSQLite(ctx); err != nil {
+		return err
 	}
+	return c.naming(ctx, func() (err error) {
+		c.before, err = c.queryBefore(ctx, lock, fromWhere)
+		return err
+	})
+}
+
+// lockSQLite takes SQLite's lock by a write that changes nothing: SQLite locks the database when a transaction first
+// writes, and a transaction that has read before cannot always wait for it.
+func (c *capture) lockSQLite(ctx context.Context) error {
+	if isPostgres(c.db) {
+		return nil
+	}
+	_, err := c.own.ExecContext(ctx, "UPDATE notify_revision SET revision = revision WHERE id = 0")
+	return err
+}
+
+func (c *capture) queryBefore(ctx context.Context, lock string, fromWhere func(*gorm.Statement)) ([]row, error) {
 	q := c.scratch()
-	_, _ = q.WriteString("SELECT " + c.model.qualified + " FROM ")
+	_, _ = q.WriteString("SELECT " + c.qualified() + " FROM ")
 	fromWhere(q)
 	if isPostgres(c.db) {
 		_, _ = q.WriteString(" FOR " + lock + " OF ")
-		q.WriteQuoted(c.db.Statement.Table)
+		q.WriteQuoted(c.alias)
 	}
 	if q.Error != nil {
-		return q.Error
+		return nil, q.Error
 	}
 	rows, err := c.own.QueryContext(ctx, q.SQL.String(), q.Vars...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.before, err = c.scan(ctx, rows)
-	return err
+	return c.scan(ctx, rows)
 }
 
 // scan reads rows whose last columns are the model's fields, perhaps followed by insertedColumn; it closes rows. What
@@ -90,7 +101,7 @@ func (c *capture) scan(ctx context.Context, rows *sql.Rows) (result []row, err e
 	if names[len(names)-1] == insertedColumn {
 		trailing = 1
 	}
-	leading := len(names) - len(c.model.fields) - trailing
+	leading := len(names) - len(c.shape.fields) - trailing
 	targets := make([]any, len(names))
 	for rows.Next() {
 		r := row{value: reflect.New(c.model.schema.ModelType).Elem(), inserted: true}
@@ -100,10 +111,10 @@ func (c *capture) scan(ctx context.Context, rows *sql.Rows) (result []row, err e
 		if trailing == 1 {
 			targets[len(targets)-1] = &r.inserted
 		}
-		if err := scanRow(ctx, rows, targets, leading, c.model.fields, &r); err != nil {
+		if err := scanRow(ctx, rows, targets, leading, c.shape.fields, &r); err != nil {
 			return nil, err
 		}
-		r.key = c.model.encoder.Key(ctx, r.value)
+		r.key = c.shape.encoder.Key(ctx, r.value)
 		result = append(result, r)
 	}
 	return result, rows.Err()

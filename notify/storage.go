@@ -13,35 +13,6 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// keepsValues says whether the table stores every value exactly as the struct has it, so that a row need not be read
-// back after an INSERT. It looks once, at the table itself: migrations written by hand know types that gorm's tags do
-// not. A table that does not exist yet is looked at again.
-func (m *model) keepsValues(db *gorm.DB) (bool, error) {
-	m.storage.Lock()
-	defer m.storage.Unlock()
-	if m.faithful != nil {
-		return *m.faithful, nil
-	}
-	columns, triggers, err := tableOf(background(db), db.Statement.ConnPool, db.Name(), m.schema.Table)
-	if err != nil || len(columns) == 0 {
-		return false, err
-	}
-	m.triggers = triggers
-	faithful := !triggers
-	for _, field := range m.fields {
-		faithful = faithful && keeps(field, columns[field.DBName], isPostgres(db))
-	}
-	m.faithful = &faithful
-	return faithful, nil
-}
-
-// hasTriggers says whether the table had triggers when it was looked at.
-func (m *model) hasTriggers() bool {
-	m.storage.Lock()
-	defer m.storage.Unlock()
-	return m.triggers
-}
-
 // tableOf reads the types of a table's columns, empty for generated ones, and whether it has triggers.
 func tableOf(ctx context.Context, pool gorm.ConnPool, dialect, table string) (map[string]string, bool, error) {
 	query, arguments := `SELECT name, CASE hidden WHEN 0 THEN type ELSE '' END,
@@ -65,9 +36,17 @@ func tableOf(ctx context.Context, pool gorm.ConnPool, dialect, table string) (ma
 		if err := rows.Scan(&name, &kind, &triggers); err != nil {
 			return nil, false, err
 		}
-		columns[name] = strings.ToLower(kind)
+		columns[columnKey(dialect, name)] = strings.ToLower(kind)
 	}
 	return columns, triggers, rows.Err()
+}
+
+// columnKey is a column's name as the database compares it: gorm quotes it, and to SQLite case makes no difference.
+func columnKey(dialect, name string) string {
+	if dialect == "postgres" {
+		return name
+	}
+	return strings.ToLower(name)
 }
 
 // quotedTable writes "schema"."table", in which to_regclass keeps the case of letters.

@@ -64,14 +64,14 @@ func (t *tap) QueryContext(ctx context.Context, query string, arguments ...any) 
 // prepare does what must happen before the statement, and says whether the statement shall return its rows.
 func (c *capture) prepare(ctx context.Context, query string, returnsRows bool) (returning bool, err error) {
 	c.ran = true
+	if err := c.takeShape(ctx); err != nil {
+		return false, &Error{Code: CodeEventNotWritten, Model: c.model.name, Err: err}
+	}
 	switch c.action {
 	case rule.Create:
 		returning, err = c.prepareCreate(ctx)
 	case rule.Update:
 		returning, err = true, c.readMatching(ctx, "NO KEY UPDATE")
-		if err == nil {
-			_, err = c.model.keepsValues(session(c.db)) // so that its triggers are known
-		}
 		c.setsKey = assignsKey(c.db.Statement, c.model)
 	case rule.Delete:
 		c.soft = strings.HasPrefix(query, "UPDATE")
@@ -92,21 +92,30 @@ func (c *capture) prepare(ctx context.Context, query string, returnsRows bool) (
 
 // runReturning runs the statement and keeps the rows that it returns.
 func (c *capture) runReturning(ctx context.Context, query string, arguments []any) error {
-	list := c.model.qualified
-	if c.action == rule.Create {
-		list = c.model.columns
+	err := c.naming(ctx, func() (err error) {
+		c.after, err = c.queryReturning(ctx, query, arguments)
+		return err
+	})
+	if err != nil || c.action == rule.Delete {
+		return err
+	}
+	return c.readTriggered(ctx)
+}
+
+func (c *capture) queryReturning(ctx context.Context, query string, arguments []any) ([]row, error) {
+	// SQLite knows no alias here, and never means another table than the one that is changed.
+	list := c.shape.columns
+	if c.action != rule.Create && isPostgres(c.db) {
+		list = c.qualified()
 	}
 	if c.action == rule.Create && isPostgres(c.db) {
 		list += ", xmax = 0 AS " + insertedColumn // a row that ON CONFLICT has updated carries the updating transaction
 	}
 	rows, err := c.own.QueryContext(ctx, query+list, arguments...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if c.after, err = c.scan(ctx, rows); err != nil || c.action == rule.Delete {
-		return err
-	}
-	return c.readTriggered(ctx)
+	return c.scan(ctx, rows)
 }
 
 // result stands in for what the driver would have said.

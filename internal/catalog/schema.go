@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -20,7 +21,10 @@ const tagName = "notify"
 // Describe tells what a gorm model looks like to rules. Fields are named by their columns, in the order of the struct.
 // The tag `notify:"-"` keeps a column out, `notify:"label:…"` and `notify:"type:…"` overrule what is derived; several
 // are separated by semicolons. Relations over several columns, polymorphic and many-to-many ones are left out.
-func Describe(s *schema.Schema) (*Model, error) {
+func Describe(s *schema.Schema) (*Model, error) { return DescribeFields(s, Visible(s)) }
+
+// DescribeFields is Describe for a table that has columns for these fields alone. They must hold the primary key.
+func DescribeFields(s *schema.Schema, fields []*schema.Field) (*Model, error) {
 	if len(s.PrimaryFields) == 0 {
 		return nil, fmt.Errorf("catalog: model %s has no primary key: mark its key with `gorm:\"primaryKey\"`", s.Name)
 	}
@@ -31,22 +35,24 @@ func Describe(s *schema.Schema) (*Model, error) {
 		}
 		m.PrimaryKey = append(m.PrimaryKey, key.DBName)
 	}
-	for _, f := range Visible(s) {
+	for _, f := range fields {
 		described, err := describeField(f)
 		if err != nil {
 			return nil, fmt.Errorf("catalog: model %s: %w", s.Name, err)
 		}
 		m.Fields = append(m.Fields, described)
 	}
-	m.Relations = describeRelations(s)
+	m.Relations = describeRelations(s, fields)
 	return m, nil
 }
 
-// Visible lists the fields that snapshots hold: every column but those that `notify:"-"` keeps out.
+// Visible lists the fields that snapshots hold: every column but those that `notify:"-"` keeps out, those that gorm may
+// not read (`gorm:"->:false"`), and those that gorm makes no column for (`gorm:"-:migration"`, the mark of fields that
+// only a query of the application's fills). The primary key is always a column.
 func Visible(s *schema.Schema) []*schema.Field {
 	fields := make([]*schema.Field, 0, len(s.DBNames))
 	for _, name := range s.DBNames {
-		if f := s.FieldsByDBName[name]; !hidden(f) && f.DataType != "" {
+		if f := s.FieldsByDBName[name]; !hidden(f) && f.DataType != "" && (f.PrimaryKey || !f.IgnoreMigration) {
 			fields = append(fields, f)
 		}
 	}
@@ -68,7 +74,7 @@ func describeField(f *schema.Field) (rule.Field, error) {
 	return described, nil
 }
 
-func hidden(f *schema.Field) bool { return f.Tag.Get(tagName) == "-" }
+func hidden(f *schema.Field) bool { return f.Tag.Get(tagName) == "-" || !f.Readable }
 
 func knownType(t rule.FieldType) bool {
 	switch t {
@@ -176,7 +182,7 @@ func nullable(f *schema.Field) bool {
 	return err == nil && value == nil
 }
 
-func describeRelations(s *schema.Schema) []rule.Relation {
+func describeRelations(s *schema.Schema, fields []*schema.Field) []rule.Relation {
 	relations := []rule.Relation{}
 	for name, r := range s.Relationships.Relations {
 		if r.Polymorphic != nil || len(r.References) != 1 || r.FieldSchema == nil {
@@ -196,7 +202,7 @@ func describeRelations(s *schema.Schema) []rule.Relation {
 		default:
 			continue
 		}
-		if own == nil || remote == nil || hidden(own) || hidden(remote) {
+		if own == nil || remote == nil || !slices.Contains(fields, own) || hidden(remote) {
 			continue
 		}
 		relation.Name = schema.NamingStrategy{}.ColumnName("", name)
