@@ -17,6 +17,12 @@ func (s *Stack) listen(context.Context) error {
 		s.atStop(func(context.Context) error { _ = listener.Close(); return nil })
 	}
 	// Temporal and its Web UI open their listeners themselves, a moment later.
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
 	for _, other := range []struct{ flag, addr string }{
 		{"-ui-addr", s.options.UIAddr}, {"-temporal-addr", s.options.TemporalAddr},
 	} {
@@ -26,7 +32,7 @@ func (s *Stack) listen(context.Context) error {
 		tried, problem := tryAddress(other.flag, other.addr)
 		problems = append(problems, problem)
 		if problem == nil {
-			defer func() { _ = tried.Close() }()
+			held = append(held, tried)
 		}
 	}
 	return errors.Join(problems...)
