@@ -30,12 +30,12 @@ func (p *Plugin) target(statement *gorm.Statement) (m *model, alias string) {
 			return m, named(statement, parts[2])
 		}
 	}
-	if m = p.registered(statement.Table); m != nil {
+	if m := p.registered(statement.Table); m != nil {
 		return m, statement.Table
 	}
 	// gorm keeps only the last part of a table's name that has a database schema in front.
 	if s := statement.Schema; s != nil && statement.TableExpr != nil && s.Table != statement.Table {
-		if m = p.registered(s.Table); m != nil && statement.TableExpr.SQL == statement.Quote(s.Table) {
+		if m := p.registered(s.Table); m != nil && statement.TableExpr.SQL == statement.Quote(s.Table) {
 			return m, statement.Table
 		}
 	}
