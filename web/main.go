@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -20,31 +19,12 @@ func main() { os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.St
 
 // run gives the exit code: 0 after a stop, 1 when it could not run, 2 for wrong usage.
 func run(ctx context.Context, arguments, environ []string, stderr io.Writer) int {
-	flags := flag.NewFlagSet("web", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	probe := flags.Bool("healthcheck", false, "ask the web app that runs at NOTIFY_ADDR whether it is ready, and exit 0 or 1")
-	if err := flags.Parse(arguments); err != nil {
-		return wiring.UsageCode(err)
-	}
-	if flags.NArg() > 0 {
-		fmt.Fprintf(stderr, "web: %q is not understood; see -help\n", flags.Arg(0))
-		return 2
-	}
-	settings, err := config.Load(environ)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
-	}
-	if *probe {
-		err = wiring.Probe(ctx, settings.Notify.Addr)
-	} else {
-		err = serve(ctx, settings, environ, stderr)
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "web:", err)
-		return 1
-	}
-	return 0
+	return wiring.Program{
+		Name:  "web",
+		About: "serves the REST API, health and metrics, and starts the workflows of events.",
+		Addr:  func(settings *config.Config) string { return settings.Notify.Addr },
+		Serve: serve,
+	}.Run(ctx, arguments, environ, stderr)
 }
 
 // serve runs the web app until a signal stops it.

@@ -3,8 +3,6 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 
@@ -17,31 +15,12 @@ func main() { os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.St
 
 // run gives the exit code: 0 after a stop, 1 when it could not run, 2 for wrong usage.
 func run(ctx context.Context, arguments, environ []string, stderr io.Writer) int {
-	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	probe := flags.Bool("healthcheck", false, "ask the worker that runs with NOTIFY_HEALTH_ADDR whether it is ready, and exit 0 or 1")
-	if err := flags.Parse(arguments); err != nil {
-		return wiring.UsageCode(err)
-	}
-	if flags.NArg() > 0 {
-		fmt.Fprintf(stderr, "worker: %q is not understood; see -help\n", flags.Arg(0))
-		return 2
-	}
-	settings, err := config.Load(environ)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
-	}
-	if *probe {
-		err = wiring.Probe(ctx, settings.Notify.HealthAddr)
-	} else {
-		err = work(ctx, settings, environ, stderr)
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "worker:", err)
-		return 1
-	}
-	return 0
+	return wiring.Program{
+		Name:  "worker",
+		About: "runs the workflows and hands messages over.",
+		Addr:  func(settings *config.Config) string { return settings.Notify.HealthAddr },
+		Serve: work,
+	}.Run(ctx, arguments, environ, stderr)
 }
 
 // work runs the worker until a signal stops it; sends under way are not cut off.
