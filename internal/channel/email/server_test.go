@@ -79,7 +79,11 @@ func start(t *testing.T, set func(s *server)) *server {
 		defer close(done)
 		_ = s.Serve(&counting{Listener: listener, server: s})
 	}()
-	t.Cleanup(func() { _ = s.Close(); <-done })
+	t.Cleanup(func() {
+		_ = s.Close()
+		_ = listener.Close() // Close does not know it when the test was over before Serve began
+		<-done
+	})
 	return s
 }
 
