@@ -20,35 +20,6 @@ func ran(ctx context.Context, t *testing.T, arguments string, environ ...string)
 	return code, out.String()
 }
 
-func TestEveryWrongSettingIsNamedBeforeAnythingStarts(t *testing.T) {
-	t.Parallel()
-	code, stderr := ran(t.Context(), t, "", "SMTP_PORT=0", "NOTIFY_RETRY_INTERVAL=soon", "NOTIFY_ADDR=x", "NOTIFY_TYPO=1", "TWILIO_TIMEOUT=1h")
-	if code != 1 {
-		t.Errorf("exit code %d, want 1", code)
-	}
-	// What cannot be read is named first: the rest is checked when all can be read.
-	for _, want := range []string{"NOTIFY_RETRY_INTERVAL", "NOTIFY_TYPO"} {
-		if !strings.Contains(stderr, want) {
-			t.Errorf("%s is not named in:\n%s", want, stderr)
-		}
-	}
-	_, stderr = ran(t.Context(), t, "", "SMTP_PORT=0", "NOTIFY_ADDR=x", "TWILIO_TIMEOUT=1h")
-	for _, want := range []string{"SMTP_PORT", "NOTIFY_ADDR", "TWILIO_TIMEOUT"} {
-		if !strings.Contains(stderr, want) {
-			t.Errorf("%s is not named in:\n%s", want, stderr)
-		}
-	}
-}
-
-func TestTheExitCodesOfFlags(t *testing.T) {
-	t.Parallel()
-	for arguments, want := range map[string]int{"--help": 0, "--fast": 2} {
-		if code, stderr := ran(t.Context(), t, arguments); code != want || !strings.Contains(stderr, "healthcheck") {
-			t.Errorf("%s: exit code %d, want %d; said:\n%s", arguments, code, want, stderr)
-		}
-	}
-}
-
 func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
