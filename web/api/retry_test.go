@@ -98,6 +98,27 @@ func TestAskingAgainWhileARetryIsUnderWaySendsOnce(t *testing.T) {
 	})
 }
 
+func TestARetryThatHadItsTryDoesNotSwallowTheNext(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		s := serve(t, db, nil)
+		d := failed()
+		keep(t, db, d)
+		retry := func() string {
+			return s.call(t, http.MethodPost, "/deliveries/"+d.ID+"/retry", nil).object(t, 202)["event_id"].(string)
+		}
+		first := retry()
+		// Its workflow has resolved it, and the delivery has failed again; only the end of the event is not written yet.
+		err := outbox.ResolveTx(db, outbox.Resolution{EventID: first, WorkflowID: "w", At: time.Now().UTC()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second := retry(); second == first {
+			t.Error("the answer is the event that had its try: nothing would be sent")
+		}
+	})
+}
+
 func TestManyAreRetriedByIDAndTheOthersAreNamed(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
