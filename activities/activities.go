@@ -111,6 +111,13 @@ type NewDelivery struct {
 	Channel             rule.Channel
 	Address             string
 	Subject, Text, HTML string
+	Locale              string
+	Details             rule.Details
+	// Retry is the notification's own profile; its zero fields are the settings'.
+	Retry    RetryProfile
+	Priority int
+	// ValidUntil is when the message is no longer of use; nil: never.
+	ValidUntil *time.Time
 }
 
 // ErrorEntry is a row for the error log that does not belong to a delivery.
@@ -130,6 +137,10 @@ type Planned struct {
 	Channel        rule.Channel `json:"channel"`
 	// RetryEventID is the event by which a person had it opened again; empty for the first time.
 	RetryEventID string `json:"retry_event_id,omitempty"`
+	// Retry is the notification's own profile; its zero fields are the plan's.
+	Retry RetryProfile `json:"retry,omitzero"`
+	// Priority is 1 (first) to 5 (last); zero means Temporal's default, 3.
+	Priority int `json:"priority,omitempty"`
 }
 
 // Claim is an attempt that has begun.
@@ -149,6 +160,7 @@ type Message struct {
 	Channel             rule.Channel
 	To                  string
 	Subject, Text, HTML string
+	Details             rule.Details
 }
 
 // Attempt is how a try ended.

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func TestANewRowBecomesAMessageThatIsSent(t *testing.T) {
 	want := activities.Message{
 		DeliveryID: d.ID, Channel: rule.Email, To: "ann@example.com", Subject: "Order 7", Text: "Order 7 is NEW",
 	}
-	if len(h.sender.taken) != 1 || h.sender.taken[0] != want {
+	if len(h.sender.taken) != 1 || !reflect.DeepEqual(h.sender.taken[0], want) {
 		t.Errorf("handed over %+v, want %+v", h.sender.taken, want)
 	}
 	h.wantSettled(event)

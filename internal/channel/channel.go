@@ -20,6 +20,23 @@ type Message struct {
 	Subject string // email only
 	Text    string
 	HTML    string // email only; empty when the notification has no HTML body
+
+	// HeaderTo and Cc are whom an email's headers name; when both are empty, To is named. Neither adds a recipient: the
+	// message goes to To alone.
+	HeaderTo, Cc []string
+	// ReplyTo is where answers to an email go; empty means the sender's own setting.
+	ReplyTo string
+	// Files go with an email.
+	Files []File
+	// ContentSID is a WhatsApp template (HX…), which is sent instead of Text, with its variables.
+	ContentSID       string
+	ContentVariables map[string]string
+}
+
+// File is an attachment, whole.
+type File struct {
+	Name    string
+	Content []byte
 }
 
 // Receipt is what the provider answered when it took a message.

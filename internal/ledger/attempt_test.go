@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func TestAnAttemptGoesFromClaimToSent(t *testing.T) {
 		p := b.planned()
 		c := b.claim(p.ID, 1)
 		want := activities.Message{DeliveryID: p.ID, Channel: "email", To: "ann@example.com", Subject: "s", Text: "t", HTML: "h"}
-		if c.Message != want || c.DoubtfulSince != nil {
+		if !reflect.DeepEqual(c.Message, want) || c.DoubtfulSince != nil {
 			t.Errorf("claimed %+v in doubt since %v, want %+v", c.Message, c.DoubtfulSince, want)
 		}
 		b.wantStatus(p.ID, store.DeliverySending)

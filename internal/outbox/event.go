@@ -47,6 +47,8 @@ type Event struct {
 	// Revision names the state of all notifications when the row changed.
 	Revision int64
 	Source   Source
+	// NotificationID is the one notification that an alert concerns; empty for every other event.
+	NotificationID string
 	// IdempotencyKey makes a second event with the same key the same event; nil when the caller gave none.
 	IdempotencyKey *string
 	Status         Status

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
 
@@ -23,7 +24,7 @@ const (
 	DeliveryDelivered  DeliveryStatus = "delivered"  // the provider says that it arrived
 	DeliveryFailed     DeliveryStatus = "failed"     // refused for good, or the attempts are used up
 	DeliveryUnknown    DeliveryStatus = "unknown"    // the provider may have taken it: its last answer was lost
-	DeliverySuppressed DeliveryStatus = "suppressed" // the address does not want it
+	DeliverySuppressed DeliveryStatus = "suppressed" // it is no longer of use, or the address does not want it
 )
 
 // Delivery is one message to one address on one channel, because of one event and one notification.
@@ -37,7 +38,16 @@ type Delivery struct {
 	Subject             string
 	BodyText            string
 	BodyHTML            string
-	Status              DeliveryStatus
+	// Details holds a rule.Details; nil when there is nothing in it.
+	Details outbox.Snapshot
+	Locale  string
+	// RetryAttempts, RetryInterval and Priority are the notification's own; zero means the settings'.
+	RetryAttempts int
+	RetryInterval time.Duration
+	Priority      int
+	// ValidUntil is when it is no longer of use to send it; nil means never.
+	ValidUntil *time.Time
+	Status     DeliveryStatus
 	// Attempts counts the tries to hand it over, those by hand included.
 	Attempts   int
 	ProviderID string
@@ -107,7 +117,7 @@ func (s Deliveries) Attempts(ctx context.Context, id string) ([]Attempt, error) 
 
 // List reads a page, newest first. The bodies are left out.
 func (s Deliveries) List(ctx context.Context, f DeliveryFilter, p Paging) (Page[*Delivery], error) {
-	query := f.apply(session(s.DB).WithContext(ctx)).Omit("body_text", "body_html")
+	query := f.apply(session(s.DB).WithContext(ctx)).Omit("body_text", "body_html", "details")
 	page, err := newestFirst(query, p, func(d *Delivery) string { return d.ID })
 	if err != nil {
 		return page, fmt.Errorf("store: list deliveries: %w", err)

@@ -14,22 +14,19 @@ import (
 
 // notificationRow is a notification as stored.
 type notificationRow struct {
-	ID               string `gorm:"primaryKey"`
-	Title            string
-	Message          string
-	HTMLMessage      string
-	Active           bool
-	Channel          rule.Channel
-	Model            string
-	TriggerName      rule.Trigger
-	ValueChangeField string
-	DateField        string
-	AlertDays        *int
-	Conditions       string
-	Recipients       outbox.Snapshot
-	Version          int64
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
+	ID          string `gorm:"primaryKey"`
+	Title       string
+	Message     string
+	Active      bool
+	Channel     rule.Channel
+	Model       string
+	TriggerName rule.Trigger
+	Recipients  outbox.Snapshot
+	// Definition is the whole notification; the columns beside it serve lists and searches.
+	Definition outbox.Snapshot
+	Version    int64
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 }
 
 // TableName is fixed by the migrations.
@@ -112,7 +109,7 @@ func search(query *gorm.DB, text string) *gorm.DB {
 // Create stores a new notification, which has passed validation; it fills in ID, Version and the times.
 func (s Notifications) Create(ctx context.Context, n *rule.Notification, by string) error {
 	return s.change(ctx, func(tx *gorm.DB, revision int64, now time.Time) error {
-		n.ID, n.Version, n.CreatedAt, n.UpdatedAt = outbox.NewID(), 1, now, now
+		n.ID, n.Version, n.CreatedAt, n.UpdatedAt, n.ActiveSince = outbox.NewID(), 1, now, now, now
 		row, err := rowOf(n)
 		if err != nil {
 			return err
@@ -131,7 +128,12 @@ func (s Notifications) Update(ctx context.Context, n *rule.Notification, by stri
 		if err := tx.Take(&before, "id = ?", n.ID).Error; err != nil {
 			return found(err)
 		}
-		n.Version, n.CreatedAt, n.UpdatedAt = before.Version+1, before.CreatedAt.UTC(), now
+		was, err := before.notification()
+		if err != nil {
+			return err
+		}
+		n.Version, n.CreatedAt, n.UpdatedAt = was.Version+1, was.CreatedAt, now
+		n.ActiveSince = activeSince(was, n, now)
 		row, err := rowOf(n)
 		if err != nil {
 			return err
@@ -171,13 +173,18 @@ func (s Notifications) SetActive(ctx context.Context, ids []string, active bool,
 			return err
 		}
 		for i := range rows {
-			row := &rows[i]
-			row.Active, row.UpdatedAt, row.Version = active, now, row.Version+1
-			if err := tx.Save(row).Error; err != nil {
+			n, err := rows[i].notification()
+			if err != nil {
 				return err
 			}
-			n, err := row.notification()
+			was := *n
+			n.Active, n.UpdatedAt, n.Version = active, now, n.Version+1
+			n.ActiveSince = activeSince(&was, n, now)
+			row, err := rowOf(n)
 			if err != nil {
+				return err
+			}
+			if err := tx.Save(row).Error; err != nil {
 				return err
 			}
 			if err := keepVersion(tx, n, active, revision, by, now); err != nil {
@@ -257,6 +264,18 @@ func keepVersion(tx *gorm.DB, n *rule.Notification, active bool, revision int64,
 	}).Error
 }
 
+// activeSince moves when a notification begins to be active, or when its dates mean something else from now on.
+func activeSince(before, after *rule.Notification, now time.Time) time.Time {
+	switch {
+	case after.Active && !before.Active, before.AlertsDiffer(after):
+		return now
+	case before.ActiveSince.IsZero():
+		return before.CreatedAt
+	default:
+		return before.ActiveSince
+	}
+}
+
 func rowOf(n *rule.Notification) (*notificationRow, error) {
 	if n.Recipients == nil {
 		n.Recipients = []rule.Recipient{}
@@ -265,23 +284,21 @@ func rowOf(n *rule.Notification) (*notificationRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	definition, err := json.Marshal(n)
+	if err != nil {
+		return nil, err
+	}
 	return &notificationRow{
-		ID: n.ID, Title: n.Title, Message: n.Message, HTMLMessage: n.HTMLMessage, Active: n.Active, Channel: n.Channel,
-		Model: n.Model, TriggerName: n.Trigger, ValueChangeField: n.ValueChangeField, DateField: n.DateField,
-		AlertDays: n.AlertDays, Conditions: n.Conditions, Recipients: recipients, Version: n.Version,
+		ID: n.ID, Title: n.Title, Message: n.Message, Active: n.Active, Channel: n.Channel,
+		Model: n.Model, TriggerName: n.Trigger, Recipients: recipients, Definition: definition, Version: n.Version,
 		CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt,
 	}, nil
 }
 
 func (r notificationRow) notification() (*rule.Notification, error) {
-	n := &rule.Notification{
-		ID: r.ID, Title: r.Title, Message: r.Message, HTMLMessage: r.HTMLMessage, Active: r.Active, Channel: r.Channel,
-		Model: r.Model, Trigger: r.TriggerName, ValueChangeField: r.ValueChangeField, DateField: r.DateField,
-		AlertDays: r.AlertDays, Conditions: r.Conditions, Version: r.Version,
-		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-	}
-	if err := json.Unmarshal(r.Recipients, &n.Recipients); err != nil {
-		return nil, fmt.Errorf("store: recipients of notification %s cannot be read: %w", r.ID, err)
+	n := new(rule.Notification)
+	if err := json.Unmarshal(r.Definition, n); err != nil {
+		return nil, fmt.Errorf("store: notification %s cannot be read: %w", r.ID, err)
 	}
 	return n, nil
 }

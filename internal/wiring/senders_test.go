@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -108,12 +109,12 @@ func TestAnAdapterHandsTheWholeMessageOver(t *testing.T) {
 	m := activities.Message{DeliveryID: "d", Channel: rule.Email, To: "ann@example.com", Subject: "s", Text: "t", HTML: "h"}
 	want := channel.Message{DeliveryID: "d", To: "ann@example.com", Subject: "s", Text: "t", HTML: "h"}
 	id, detail, err := adapter{sender}.Send(t.Context(), m)
-	if err != nil || id != "id" || detail != "250 taken" || sender.got != want {
+	if err != nil || id != "id" || detail != "250 taken" || !reflect.DeepEqual(sender.got, want) {
 		t.Errorf("sent %+v, got %q, %q, error %v", sender.got, id, detail, err)
 	}
 	sender.got = channel.Message{}
 	ids, err := adapter{sender}.Find(t.Context(), m, since)
-	if err != nil || !slices.Equal(ids, []string{"found", "later"}) || sender.got != want || !sender.asks.Equal(since) {
+	if err != nil || !slices.Equal(ids, []string{"found", "later"}) || !reflect.DeepEqual(sender.got, want) || !sender.asks.Equal(since) {
 		t.Errorf("asked for %+v since %v, got %q, error %v", sender.got, sender.asks, ids, err)
 	}
 	if ids, err := (adapter{new(answering)}).Find(t.Context(), m, since); len(ids) > 0 || err != nil {

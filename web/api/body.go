@@ -86,6 +86,8 @@ func (m mismatches) value(raw json.RawMessage, t reflect.Type, path string) {
 		m.object(raw, t, path)
 	case reflect.Slice:
 		m.array(raw, t, path)
+	case reflect.Map:
+		m.texts(raw, path)
 	case reflect.String:
 		var s string
 		if json.Unmarshal(raw, &s) != nil {
@@ -106,9 +108,10 @@ func (m mismatches) object(raw json.RawMessage, t reflect.Type, path string) {
 		return
 	}
 	known := make(map[string]reflect.Type, t.NumField())
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		known[name] = t.Field(i).Type
+	for _, field := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			known[name] = field.Type
+		}
 	}
 	seen := make(map[string]bool, len(known))
 	decoder := json.NewDecoder(bytes.NewReader(raw))
@@ -143,6 +146,18 @@ func (m mismatches) array(raw json.RawMessage, t reflect.Type, path string) {
 	}
 	for i, item := range items {
 		m.value(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i))
+	}
+}
+
+// texts checks an object whose names are free and whose values are strings.
+func (m mismatches) texts(raw json.RawMessage, path string) {
+	var values map[string]json.RawMessage
+	if json.Unmarshal(raw, &values) != nil {
+		m[path] = "must be an object"
+		return
+	}
+	for name, value := range values {
+		m.value(value, reflect.TypeFor[string](), path+"."+name)
 	}
 }
 

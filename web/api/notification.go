@@ -2,69 +2,43 @@ package api
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
 
-// notification is a rule as clients see it.
-type notification struct {
-	ID               string       `json:"id"`
-	Title            string       `json:"title"`
-	Message          string       `json:"message"`
-	HTMLMessage      string       `json:"html_message"`
-	Active           bool         `json:"active"`
-	Channel          rule.Channel `json:"channel"`
-	Model            string       `json:"model"`
-	Trigger          rule.Trigger `json:"trigger"`
-	ValueChangeField string       `json:"value_change_field"`
-	DateField        string       `json:"date_field"`
-	AlertDays        *int         `json:"alert_days"`
-	Conditions       string       `json:"conditions"`
-	Recipients       []recipient  `json:"recipients"`
-	Version          int64        `json:"version"`
-	CreatedAt        time.Time    `json:"created_at"`
-	UpdatedAt        time.Time    `json:"updated_at"`
+// notificationOf is a rule as clients see it: its own JSON, lists never null and times in UTC.
+func notificationOf(n *rule.Notification) rule.Notification {
+	out := *n
+	out.ValueChangeFields = filled(n.ValueChangeFields)
+	out.Recipients = filled(n.Recipients)
+	out.Variants = filled(n.Variants)
+	out.Attachments = filled(n.Attachments)
+	if out.ContentVariables == nil {
+		out.ContentVariables = map[string]string{}
+	}
+	out.CreatedAt, out.UpdatedAt, out.ActiveSince = n.CreatedAt.UTC(), n.UpdatedAt.UTC(), n.ActiveSince.UTC()
+	return out
 }
 
-type recipient struct {
-	Address       string `json:"address"`
-	DocumentField string `json:"document_field"`
-}
-
-func notificationOf(n *rule.Notification) notification {
-	recipients := make([]recipient, len(n.Recipients))
-	for i, r := range n.Recipients {
-		recipients[i] = recipient(r)
+// filled gives an empty list for a null one.
+func filled[T any](list []T) []T {
+	if list == nil {
+		return []T{}
 	}
-	return notification{
-		ID: n.ID, Title: n.Title, Message: n.Message, HTMLMessage: n.HTMLMessage, Active: n.Active, Channel: n.Channel,
-		Model: n.Model, Trigger: n.Trigger, ValueChangeField: n.ValueChangeField, DateField: n.DateField,
-		AlertDays: n.AlertDays, Conditions: n.Conditions, Recipients: recipients, Version: n.Version,
-		CreatedAt: n.CreatedAt.UTC(), UpdatedAt: n.UpdatedAt.UTC(),
-	}
+	return list
 }
 
 // notificationInput is a rule as clients send it. What the system itself decides may be there, so that an answer can be
-// sent back, and is not looked at.
+// sent back, and is not looked at: these fields stand before the rule's own of the same names.
 type notificationInput struct {
-	Title            string       `json:"title"`
-	Message          string       `json:"message"`
-	HTMLMessage      string       `json:"html_message"`
-	Active           *bool        `json:"active"`
-	Channel          rule.Channel `json:"channel"`
-	Model            string       `json:"model"`
-	Trigger          rule.Trigger `json:"trigger"`
-	ValueChangeField string       `json:"value_change_field"`
-	DateField        string       `json:"date_field"`
-	AlertDays        *int         `json:"alert_days"`
-	Conditions       string       `json:"conditions"`
-	Recipients       []recipient  `json:"recipients"`
+	rule.Notification
 
-	ID        json.RawMessage `json:"id"`
-	Version   json.RawMessage `json:"version"`
-	CreatedAt json.RawMessage `json:"created_at"`
-	UpdatedAt json.RawMessage `json:"updated_at"`
+	Active      *bool           `json:"active"`
+	ID          json.RawMessage `json:"id"`
+	Version     json.RawMessage `json:"version"`
+	CreatedAt   json.RawMessage `json:"created_at"`
+	UpdatedAt   json.RawMessage `json:"updated_at"`
+	ActiveSince json.RawMessage `json:"active_since"`
 }
 
 // notification gives the rule; active is what it is when the client does not say.
@@ -72,13 +46,7 @@ func (in notificationInput) notification(active bool) *rule.Notification {
 	if in.Active != nil {
 		active = *in.Active
 	}
-	recipients := make([]rule.Recipient, len(in.Recipients))
-	for i, r := range in.Recipients {
-		recipients[i] = rule.Recipient(r)
-	}
-	return &rule.Notification{
-		Title: in.Title, Message: in.Message, HTMLMessage: in.HTMLMessage, Active: active, Channel: in.Channel,
-		Model: in.Model, Trigger: in.Trigger, ValueChangeField: in.ValueChangeField, DateField: in.DateField,
-		AlertDays: in.AlertDays, Conditions: in.Conditions, Recipients: recipients,
-	}
+	n := in.Notification
+	n.Active = active
+	return &n
 }

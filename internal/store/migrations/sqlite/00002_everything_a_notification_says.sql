@@ -1,0 +1,84 @@
+-- +goose Up
+
+-- A notification as it is now, whole, as JSON; the columns beside it are those that lists are filtered and searched by.
+ALTER TABLE notify_notifications ADD COLUMN definition TEXT;
+UPDATE notify_notifications SET definition = (
+    SELECT v.definition FROM notify_notification_versions v
+    WHERE v.notification_id = notify_notifications.id AND v.revision_to IS NULL
+);
+ALTER TABLE notify_notifications DROP COLUMN html_message;
+ALTER TABLE notify_notifications DROP COLUMN value_change_field;
+ALTER TABLE notify_notifications DROP COLUMN date_field;
+ALTER TABLE notify_notifications DROP COLUMN alert_days;
+ALTER TABLE notify_notifications DROP COLUMN conditions;
+
+-- A date alert concerns one notification; every other event has none here.
+ALTER TABLE notify_events ADD COLUMN notification_id TEXT NOT NULL DEFAULT '';
+
+-- What a delivery needs besides its address and texts, as JSON: copies, reply-to, template, attachments.
+ALTER TABLE notify_deliveries ADD COLUMN details TEXT;
+ALTER TABLE notify_deliveries ADD COLUMN locale TEXT NOT NULL DEFAULT '';
+-- Zero means that the settings' apply.
+ALTER TABLE notify_deliveries ADD COLUMN retry_attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE notify_deliveries ADD COLUMN retry_interval INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE notify_deliveries ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE notify_deliveries ADD COLUMN valid_until DATETIME;
+
+-- Saved lists of recipients.
+CREATE TABLE notify_lists (
+    id         TEXT PRIMARY KEY,
+    name       TEXT NOT NULL,
+    entries    TEXT NOT NULL,
+    created_at DATETIME NOT NULL,
+    updated_at DATETIME NOT NULL
+);
+CREATE UNIQUE INDEX notify_lists_name ON notify_lists (name);
+
+-- Which state of a notification its Temporal schedule was last brought in step with.
+CREATE TABLE notify_alert_schedules (
+    notification_id TEXT PRIMARY KEY,
+    version         INTEGER NOT NULL,
+    applied_at      DATETIME NOT NULL
+);
+
+-- How far the scan of a date alert has come that is under way: its keys do not travel through Temporal.
+CREATE TABLE notify_alert_scans (
+    notification_id TEXT PRIMARY KEY,
+    scan            TEXT NOT NULL,
+    until           DATETIME NOT NULL,
+    after_key       TEXT NOT NULL,
+    updated_at      DATETIME NOT NULL
+);
+
+-- What was imported from elsewhere, so that a repeated import finds it.
+CREATE TABLE notify_imports (
+    source          TEXT PRIMARY KEY,
+    notification_id TEXT NOT NULL,
+    digest          TEXT NOT NULL,
+    imported_at     DATETIME NOT NULL
+);
+
+-- +goose Down
+DROP TABLE notify_imports;
+DROP TABLE notify_alert_scans;
+DROP TABLE notify_alert_schedules;
+DROP TABLE notify_lists;
+ALTER TABLE notify_deliveries DROP COLUMN valid_until;
+ALTER TABLE notify_deliveries DROP COLUMN priority;
+ALTER TABLE notify_deliveries DROP COLUMN retry_interval;
+ALTER TABLE notify_deliveries DROP COLUMN retry_attempts;
+ALTER TABLE notify_deliveries DROP COLUMN locale;
+ALTER TABLE notify_deliveries DROP COLUMN details;
+ALTER TABLE notify_events DROP COLUMN notification_id;
+ALTER TABLE notify_notifications ADD COLUMN html_message TEXT NOT NULL DEFAULT '';
+ALTER TABLE notify_notifications ADD COLUMN value_change_field TEXT NOT NULL DEFAULT '';
+ALTER TABLE notify_notifications ADD COLUMN date_field TEXT NOT NULL DEFAULT '';
+ALTER TABLE notify_notifications ADD COLUMN alert_days INTEGER;
+ALTER TABLE notify_notifications ADD COLUMN conditions TEXT NOT NULL DEFAULT '';
+UPDATE notify_notifications SET
+    html_message = COALESCE(definition ->> '$.html_message', ''),
+    value_change_field = COALESCE(definition ->> '$.value_change_field', ''),
+    date_field = COALESCE(definition ->> '$.date_field', ''),
+    alert_days = definition ->> '$.alert_days',
+    conditions = COALESCE(definition ->> '$.conditions', '');
+ALTER TABLE notify_notifications DROP COLUMN definition;
