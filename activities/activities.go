@@ -16,6 +16,8 @@ type Activities struct {
 	Ledger    Ledger
 	Senders   map[rule.Channel]Sender
 	Addresses rule.Addresses
+	// Rules are the settings under which notifications are read.
+	Rules rule.Settings
 	// Retry is the profile of a hand-over; it travels with the plan.
 	Retry RetryProfile
 	Log   *slog.Logger
@@ -42,6 +44,8 @@ type Ledger interface {
 	Models(ctx context.Context, fresh bool) (rule.Models, error)
 	// InForce reads the active notifications of a model and triggers as they were at a revision.
 	InForce(ctx context.Context, model string, triggers []rule.Trigger, revision int64) ([]*rule.Notification, error)
+	// Source reads related rows and saved lists. What it has read it may keep for the time of one event.
+	Source(models rule.Models) rule.Source
 	// Keep writes what an event came to, at once or not at all. Keeping it twice is the same as once.
 	Keep(ctx context.Context, workflowID string, r Resolution) error
 	// Unsent reads up to limit deliveries of the events that have not ended, oldest first.
@@ -68,6 +72,8 @@ type Event struct {
 	Doc      json.RawMessage
 	OldDoc   json.RawMessage
 	Revision int64
+	// At is when the change was captured.
+	At time.Time
 	// Resolved events have their deliveries already: a repeated step goes on from them.
 	Resolved bool
 }
@@ -86,23 +92,13 @@ type Resolution struct {
 
 // Decision is what one candidate notification did with an event.
 type Decision struct {
-	NotificationID string `json:"notification_id"`
-	Version        int64  `json:"version"`
-	// Outcome is one of the Decided constants.
-	Outcome string `json:"outcome"`
-	Detail  string `json:"detail,omitempty"`
+	NotificationID string        `json:"notification_id"`
+	Version        int64         `json:"version"`
+	Outcome        rule.Decision `json:"outcome"`
+	Detail         string        `json:"detail,omitempty"`
 	// Deliveries counts the messages; zero unless it sends.
 	Deliveries int `json:"deliveries"`
 }
-
-// What a notification can do with an event.
-const (
-	DecidedSends       = "sends"
-	DecidedUnchanged   = "value_unchanged"
-	DecidedCondition   = "condition_false"
-	DecidedNoRecipient = "no_valid_recipient"
-	DecidedInvalid     = "invalid_rule"
-)
 
 // NewDelivery is one message to one address.
 type NewDelivery struct {

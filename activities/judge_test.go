@@ -19,6 +19,13 @@ var orders = &rule.Model{
 	},
 }
 
+type modelSet map[string]*rule.Model
+
+func (s modelSet) Model(name string) (*rule.Model, bool) {
+	m, ok := s[name]
+	return m, ok
+}
+
 // plain takes what has an @, in small letters, and panics where a test wants to see that.
 type plain struct{}
 
@@ -58,33 +65,33 @@ func TestANotificationSaysWhatItDoesWithAChange(t *testing.T) {
 	tests := []struct {
 		name      string
 		change    func(n *rule.Notification)
-		outcome   string
+		outcome   rule.Decision
 		detail    string
 		addresses []string
 		errors    []rule.ErrCode
 	}{
-		{"it sends", nil, DecidedSends, "", []string{"ann@example.com"}, nil},
+		{"it sends", nil, rule.Sends, "", []string{"ann@example.com"}, nil},
 		{"the same person twice gets one message", direct("Ann@example.com", "ann@example.com", "ben@example.com"),
-			DecidedSends, "", []string{"ann@example.com", "ben@example.com"}, nil},
+			rule.Sends, "", []string{"ann@example.com", "ben@example.com"}, nil},
 		{"a bad address does not hold back the others", direct("nobody", "ben@example.com"),
-			DecidedSends, "", []string{"ben@example.com"}, []rule.ErrCode{rule.EmailRecipientError}},
-		{"no address is good", direct("nobody"), DecidedNoRecipient, "no recipient has a valid address", nil, []rule.ErrCode{rule.EmailRecipientError}},
+			rule.Sends, "", []string{"ben@example.com"}, []rule.ErrCode{rule.EmailRecipientError}},
+		{"no address is good", direct("nobody"), rule.NoRecipient, "no recipient has a valid address", nil, []rule.ErrCode{rule.EmailRecipientError}},
 		{"a field that is no address", func(n *rule.Notification) { n.Recipients = []rule.Recipient{{DocumentField: "doc.status"}} },
-			DecidedNoRecipient, "no recipient", nil, []rule.ErrCode{rule.EmailRecipientResolveFail}},
+			rule.NoRecipient, "no recipient", nil, []rule.ErrCode{rule.EmailRecipientResolveFail}},
 		{"a number that is none", func(n *rule.Notification) { n.Channel = rule.SMS; direct("nobody")(n) },
-			DecidedNoRecipient, "no recipient", nil, []rule.ErrCode{rule.NumberRecipientError}},
+			rule.NoRecipient, "no recipient", nil, []rule.ErrCode{rule.NumberRecipientError}},
 		{"a field that is no number", func(n *rule.Notification) {
 			n.Channel, n.Recipients = rule.WhatsApp, []rule.Recipient{{DocumentField: "doc.status"}}
-		}, DecidedNoRecipient, "no recipient", nil, []rule.ErrCode{rule.NumberRecipientResolveFail}},
-		{"its condition is false", func(n *rule.Notification) { n.Conditions = `doc.status == "open"` }, DecidedCondition, "", nil, nil},
-		{"its field has not changed", func(n *rule.Notification) { n.Trigger, n.ValueChangeField = rule.OnValueChange, "email" }, DecidedUnchanged, "", nil, nil},
+		}, rule.NoRecipient, "no recipient", nil, []rule.ErrCode{rule.NumberRecipientResolveFail}},
+		{"its condition is false", func(n *rule.Notification) { n.Conditions = `doc.status == "open"` }, rule.FalseLines, "", nil, nil},
+		{"its field has not changed", func(n *rule.Notification) { n.Trigger, n.ValueChangeField = rule.OnValueChange, "email" }, rule.Unchanged, "", nil, nil},
 		{"its field has changed", func(n *rule.Notification) { n.Trigger, n.ValueChangeField = rule.OnValueChange, "status" },
-			DecidedSends, "", []string{"ann@example.com"}, nil},
+			rule.Sends, "", []string{"ann@example.com"}, nil},
 		{"its condition names a field that is gone", func(n *rule.Notification) { n.Conditions = "doc.total == 1" },
-			DecidedCondition, "line 1", nil, []rule.ErrCode{rule.ConditionEvalFail}},
+			rule.FalseLines, "line 1", nil, []rule.ErrCode{rule.ConditionEvalFail}},
 		{"one of its conditions is true", func(n *rule.Notification) { n.Conditions = "doc.total == 1\n" + `doc.status == "paid"` },
-			DecidedSends, "", []string{"ann@example.com"}, []rule.ErrCode{rule.ConditionEvalFail}},
-		{"it panics", direct("panic@example.com"), DecidedInvalid, "could not be evaluated", nil, []rule.ErrCode{rule.TemplateParseFail}},
+			rule.Sends, "", []string{"ann@example.com"}, []rule.ErrCode{rule.ConditionEvalFail}},
+		{"it panics", direct("panic@example.com"), rule.Invalid, "could not be evaluated", nil, []rule.ErrCode{rule.TemplateParseFail}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,13 +102,17 @@ func TestANotificationSaysWhatItDoesWithAChange(t *testing.T) {
 				test.change(n)
 			}
 			r := Resolution{EventID: "e1"}
-			judging().judge(&r, n, orders, scope(t, `{"id":7,"status":"paid","email":"ann@example.com"}`, `{"id":7,"status":"open","email":"ann@example.com"}`))
+			look := look{models: modelSet{"orders": orders}, scope: scope(t,
+				`{"id":7,"status":"paid","email":"ann@example.com"}`, `{"id":7,"status":"open","email":"ann@example.com"}`)}
+			if err := judging().judge(t.Context(), &r, n, look); err != nil {
+				t.Fatal(err)
+			}
 			if len(r.Decisions) != 1 {
 				t.Fatalf("%d decisions, want 1", len(r.Decisions))
 			}
 			d := r.Decisions[0]
 			if d.NotificationID != "n1" || d.Version != 4 || d.Outcome != test.outcome || !strings.Contains(d.Detail, test.detail) ||
-				d.Deliveries != len(test.addresses) || test.outcome != DecidedSends && d.Detail == "" {
+				d.Deliveries != len(test.addresses) || test.outcome != rule.Sends && d.Detail == "" {
 				t.Errorf("decided %+v, want %s (%s)", d, test.outcome, test.detail)
 			}
 			var addresses []string
@@ -130,8 +141,8 @@ func TestACompiledRuleIsUsedForItsVersionAndModelOnly(t *testing.T) {
 	var c compiledRules
 	get := func(version int64, model *rule.Model) *rule.Compiled {
 		t.Helper()
-		compiled, err := c.get(&rule.Notification{ID: "n1", Version: version, Title: "t", Message: "m", Channel: rule.Email, Model: "orders",
-			Trigger: rule.OnNew, Recipients: []rule.Recipient{{Address: "ann@example.com"}}}, model)
+		compiled, err := c.get(rule.Reader{Models: modelSet{"orders": model}}, &rule.Notification{ID: "n1", Version: version, Title: "t", Message: "m", Channel: rule.Email, Model: "orders",
+			Trigger: rule.OnNew, Recipients: []rule.Recipient{{Address: "ann@example.com"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -126,8 +126,11 @@ func (a *Activities) resolution(ctx context.Context, event Event, models rule.Mo
 	if err != nil {
 		return r, err
 	}
+	look := look{models: models, source: a.Ledger.Source(models), scope: scope}
 	for _, n := range notifications {
-		a.judge(&r, n, model, scope)
+		if err := a.judge(ctx, &r, n, look); err != nil {
+			return r, err
+		}
 	}
 	r.Reason = silence(r)
 	return r, nil
@@ -142,7 +145,7 @@ func scopeOf(model *rule.Model, event Event) (rule.Scope, error) {
 	if err != nil {
 		return rule.Scope{}, fmt.Errorf("old_doc: %w", err)
 	}
-	return rule.Scope{Doc: doc, OldDoc: oldDoc}, nil
+	return rule.Scope{Doc: doc, OldDoc: oldDoc, At: event.At}, nil
 }
 
 // undecodable ends an event whose row or snapshots make no sense.

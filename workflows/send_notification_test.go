@@ -384,8 +384,8 @@ func TestEveryCandidatesDecisionIsKept(t *testing.T) {
 	if err := json.Unmarshal(h.wantSettled(event).Decisions, &decisions); err != nil {
 		t.Fatal(err)
 	}
-	if len(decisions) != 2 || decisions[0].NotificationID != sends.ID || decisions[0].Outcome != activities.DecidedSends ||
-		decisions[1].NotificationID != silent.ID || decisions[1].Outcome != activities.DecidedCondition {
+	if len(decisions) != 2 || decisions[0].NotificationID != sends.ID || decisions[0].Outcome != rule.Sends ||
+		decisions[1].NotificationID != silent.ID || decisions[1].Outcome != rule.FalseLines {
 		t.Errorf("decisions %+v", decisions)
 	}
 }

@@ -34,7 +34,7 @@ func TestTheExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	models := described(t)
 	for _, n := range Examples() {
-		if err := rule.Validate(&n, models, address.Normalizer{}).Err(); err != nil {
+		if err := (rule.Reader{Models: models, Addresses: address.Normalizer{}}).Validate(&n).Err(); err != nil {
 			t.Errorf("%q: %v", n.Title, err)
 		}
 		if !n.Active || n.ID != "" {

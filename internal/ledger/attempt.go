@@ -32,6 +32,11 @@ func (l *Ledger) Claim(ctx context.Context, deliveryID, retryEventID string, now
 			Subject: before.Subject, Text: before.BodyText, HTML: before.BodyHTML,
 		},
 	}
+	if before.Details != nil {
+		if err := json.Unmarshal(before.Details, &claim.Message.Details); err != nil {
+			return activities.Claim{}, fmt.Errorf("ledger: details of delivery %s: %w", deliveryID, err)
+		}
+	}
 	if before.Attempts == 0 {
 		return claim, nil
 	}

@@ -50,7 +50,7 @@ func (b *book) event() string {
 func resolution(eventID string, addresses ...string) activities.Resolution {
 	r := activities.Resolution{
 		EventID:   eventID,
-		Decisions: []activities.Decision{{NotificationID: "n", Version: 2, Outcome: activities.DecidedSends, Deliveries: len(addresses)}},
+		Decisions: []activities.Decision{{NotificationID: "n", Version: 2, Outcome: rule.Sends, Deliveries: len(addresses)}},
 		Errors: []activities.ErrorEntry{{
 			Code: rule.EmailRecipientError, Message: "recipient direct gives no valid address", NotificationID: "n", Key: "recipient direct",
 		}},

@@ -29,7 +29,11 @@ func (l *Ledger) Keep(ctx context.Context, workflowID string, r activities.Resol
 				return err
 			}
 		}
-		if err := l.deliveries.InsertTx(tx, deliveriesOf(workflowID, r, now)); err != nil {
+		deliveries, err := deliveriesOf(workflowID, r, now)
+		if err != nil {
+			return err
+		}
+		if err := l.deliveries.InsertTx(tx, deliveries); err != nil {
 			return err
 		}
 		if err := l.errors.RecordTx(tx, errorsOf(r)...); err != nil {
@@ -45,17 +49,26 @@ func (l *Ledger) Keep(ctx context.Context, workflowID string, r activities.Resol
 	})
 }
 
-func deliveriesOf(workflowID string, r activities.Resolution, now time.Time) []*store.Delivery {
+func deliveriesOf(workflowID string, r activities.Resolution, now time.Time) ([]*store.Delivery, error) {
 	deliveries := make([]*store.Delivery, len(r.Deliveries))
 	for i, d := range r.Deliveries {
 		deliveries[i] = &store.Delivery{
 			ID: outbox.NewID(), EventID: r.EventID, NotificationID: d.NotificationID,
 			NotificationVersion: d.NotificationVersion, Channel: d.Channel, Address: d.Address,
-			Subject: d.Subject, BodyText: d.Text, BodyHTML: d.HTML,
+			Subject: d.Subject, BodyText: d.Text, BodyHTML: d.HTML, Locale: d.Locale,
+			RetryAttempts: d.Retry.Attempts, RetryInterval: d.Retry.Interval, Priority: d.Priority, ValidUntil: d.ValidUntil,
 			Status: store.DeliveryPending, WorkflowID: workflowID, CreatedAt: now, UpdatedAt: now,
 		}
+		if d.Details.IsZero() {
+			continue
+		}
+		details, err := json.Marshal(d.Details)
+		if err != nil {
+			return nil, fmt.Errorf("ledger: details of a delivery of event %s: %w", r.EventID, err)
+		}
+		deliveries[i].Details = details
 	}
-	return deliveries
+	return deliveries, nil
 }
 
 func errorsOf(r activities.Resolution) []*store.ErrorEntry {
@@ -100,7 +113,7 @@ func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution,
 func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, limit int) ([]activities.Planned, error) {
 	unsent := []store.DeliveryStatus{store.DeliveryPending, store.DeliverySending}
 	var rows []store.Delivery
-	err := l.db.WithContext(ctx).Select("id", "event_id", "notification_id", "channel", "retry_event_id").
+	err := l.db.WithContext(ctx).Select("id", "event_id", "notification_id", "channel", "retry_event_id", "retry_attempts", "retry_interval", "priority").
 		Where("COALESCE(status, '') IN ?", unsent).
 		Where("(event_id IN ? AND retry_event_id = '') OR (retry_event_id <> '' AND retry_event_id IN ?)", eventIDs, eventIDs).
 		Order("id").Limit(limit).Find(&rows).Error
@@ -111,7 +124,8 @@ func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, limit int) ([]ac
 	for i, row := range rows {
 		planned[i] = activities.Planned{
 			ID: row.ID, EventID: row.EventID, NotificationID: row.NotificationID, Channel: row.Channel,
-			RetryEventID: row.RetryEventID,
+			RetryEventID: row.RetryEventID, Priority: row.Priority,
+			Retry: activities.RetryProfile{Attempts: row.RetryAttempts, Interval: row.RetryInterval},
 		}
 	}
 	return planned, nil

@@ -9,6 +9,9 @@ import (
 // Compiled is a notification that is ready to look at changes. It is safe for concurrent use.
 type Compiled struct {
 	trigger    Trigger
+	channel    Channel
+	uses       *usedModels
+	needs      *needs
 	notif      map[string]any
 	watched    *Field
 	watchName  string
@@ -21,24 +24,49 @@ type Compiled struct {
 // which may have become invalid since: a condition that no longer compiles is false (Judge says why), a field that is
 // gone stays as written, and templates that cannot be used make Render fail. The error is an *Error; a notification
 // that passed Validate has none.
-func Compile(n *Notification, m *Model) (*Compiled, error) {
+func (r Reader) Compile(n *Notification) (*Compiled, error) {
+	m, ok := r.Models.Model(n.Model)
 	switch {
-	case n == nil || m == nil:
-		return nil, &Error{Code: ConditionEvalFail, Message: "a notification and its model are needed"}
-	case n.Model != m.Name:
-		return nil, &Error{Code: ConditionEvalFail, Message: fmt.Sprintf(
-			"the notification is for model %s, not for %s", n.Model, m.Name)}
+	case !ok:
+		return nil, &Error{Code: ConditionEvalFail, Message: fmt.Sprintf("there is no model %s any more", n.Model)}
 	case channelLetters[n.Channel] == "":
 		return nil, &Error{Code: ConditionEvalFail, Message: fmt.Sprintf("unknown channel %q", string(n.Channel))}
 	}
+	wanted, uses := newNeeds(), &usedModels{models: r.Models, used: map[string]*Model{n.Model: m}}
+	names := newNames(uses, m, wanted)
 	c := &Compiled{
-		trigger: n.Trigger, notif: notifValues(n), conditions: compileConditions(n.Conditions, m),
-		content: compileContent(n, m), recipients: compileRecipients(n, m), watchName: n.ValueChangeField,
+		trigger: n.Trigger, channel: n.Channel, uses: uses, needs: wanted,
+		notif: notifValues(n), conditions: compileConditions(n.Conditions, names),
+		content: compileContent(n, names), recipients: compileRecipients(n, names), watchName: n.ValueChangeField,
 	}
 	if field, ok := m.Field(n.ValueChangeField); ok {
 		c.watched = &field
 	}
 	return c, nil
+}
+
+// Fits says whether the notification would compile to the same with another state of the catalog: whether every model
+// that it names is still the same one.
+func (c *Compiled) Fits(models Models) bool {
+	for name, used := range c.uses.used {
+		if m, _ := models.Model(name); m != used {
+			return false
+		}
+	}
+	return true
+}
+
+// usedModels notes which models are asked for; nil for one that is not there.
+type usedModels struct {
+	models Models
+	used   map[string]*Model
+}
+
+// Model looks a model up.
+func (u *usedModels) Model(name string) (*Model, bool) {
+	m, ok := u.models.Model(name)
+	u.used[name] = m
+	return m, ok
 }
 
 func notifValues(n *Notification) map[string]any {
@@ -74,6 +102,9 @@ func (c *Compiled) Fires(s Scope) (fires bool, reason string) {
 		return true, ""
 	}
 }
+
+// outdated says that the trigger's field is not there any more: the notification can never fire.
+func (c *Compiled) outdated() bool { return c.trigger == OnValueChange && c.watched == nil }
 
 // Verdict is what the conditions say about a change.
 type Verdict struct {

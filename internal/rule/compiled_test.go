@@ -57,7 +57,7 @@ func TestADeleteRuleSeesTheRowThatIsGoneByBothNames(t *testing.T) {
 	if verdict := c.Judge(scope); !verdict.Sends {
 		t.Errorf("got %+v", verdict)
 	}
-	if content, err := c.Render(scope); err != nil || content.Text != "7 7" {
+	if content, err := c.Render(scope, ""); err != nil || content.Text != "7 7" {
 		t.Errorf("got %+v, %v", content, err)
 	}
 }
@@ -106,9 +106,9 @@ func TestOtherTriggersFireAlways(t *testing.T) {
 func TestCompileRefusesAnotherModelAndAnUnknownChannel(t *testing.T) {
 	t.Parallel()
 	wrongModel, wrongChannel := notification(), notification()
-	wrongModel.Model, wrongChannel.Channel = "customers", "fax"
-	for _, n := range []*Notification{nil, wrongModel, wrongChannel} {
-		_, err := Compile(n, orders)
+	wrongModel.Model, wrongChannel.Channel = "nothing", "fax"
+	for _, n := range []*Notification{wrongModel, wrongChannel} {
+		_, err := reader().Compile(n)
 		var own *Error
 		if !errors.As(err, &own) || own.Code == "" {
 			t.Errorf("got %v, want an error with a code", err)
@@ -127,7 +127,7 @@ func TestACompiledNotificationIsSafeForConcurrentUse(t *testing.T) {
 		scope := Scope{Doc: document(t, anOrder)}
 		group.Go(func() {
 			for range 50 {
-				content, err := c.Render(scope)
+				content, err := c.Render(scope, "")
 				if err != nil || !strings.Contains(content.HTML, "APPROVED") {
 					t.Errorf("got %+v, %v", content, err)
 				}
@@ -152,7 +152,7 @@ func TestCandidatesComeInOrderAndAsFound(t *testing.T) {
 	})
 	doc := document(t, `{"phone":12025550123,"email":" buyer@example.com ","weight":1.5}`)
 	got := c.Candidates(Scope{Doc: doc})
-	want := []Candidate{
+	want := [][2]string{
 		{"+12025550100", Direct}, {"12025550123", "doc.phone"}, {"buyer@example.com", "doc.email"},
 		{"", "old_doc.phone"}, {"", "doc.gone"}, {"+12025550100", Direct}, {"", "doc.weight"}, {"", "doc.quantity"},
 	}
@@ -160,7 +160,7 @@ func TestCandidatesComeInOrderAndAsFound(t *testing.T) {
 		t.Fatalf("got %v", got)
 	}
 	for i := range want {
-		if got[i] != want[i] {
+		if [2]string{got[i].Value, got[i].From} != want[i] {
 			t.Errorf("candidate %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}

@@ -26,6 +26,7 @@ const (
 	compareFunction   = "compare"
 	calculateFunction = "calculate"
 	truthFunction     = "truth"
+	followFunction    = "follow"
 )
 
 // condition is one line, ready to be evaluated any number of times at once.
@@ -38,16 +39,16 @@ type condition struct {
 }
 
 // compileConditions gives the lines that are not blank. A line that does not compile is broken, and the others stand.
-func compileConditions(text string, m *Model) []condition {
+func compileConditions(text string, names *scopeNames) []condition {
 	var conditions []condition
-	config := engine(m)
+	config := engine(names.model)
 	for i, line := range strings.Split(text, "\n") {
 		trimmed := strings.TrimSpace(line)
 		if trimmed == "" || strings.HasPrefix(trimmed, "#") {
 			continue
 		}
 		c := condition{line: i + 1, text: trimmed}
-		c.program, c.broken = compileLine(strings.TrimRight(line, "\r"), m, config)
+		c.program, c.broken = compileLine(strings.TrimRight(line, "\r"), names, config)
 		conditions = append(conditions, c)
 	}
 	return conditions
@@ -64,6 +65,7 @@ func engine(m *Model) *conf.Config {
 		expr.Function(compareFunction, compareChain, new(func([]string, ...any) bool)),
 		expr.Function(calculateFunction, calculateCall, new(func(string, any, any) any)),
 		expr.Function(truthFunction, truthCall, new(func(any) bool)),
+		expr.Function(followFunction, followCall, new(func(map[string]any, path) any)),
 	} {
 		option(config)
 	}
@@ -88,8 +90,8 @@ func fieldTypes(fields []Field) types.Map {
 }
 
 // compileLine parses, checks and compiles one line. Its errors have a column and no line.
-func compileLine(line string, m *Model, config *conf.Config) (*vm.Program, error) {
-	node, err := parseCondition(line, m)
+func compileLine(line string, names *scopeNames, config *conf.Config) (*vm.Program, error) {
+	node, err := parseCondition(line, names)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +146,15 @@ func (c *condition) evaluate(v view) (result bool, err error) {
 // runtimeError is an error while a line is evaluated.
 func runtimeError(format string, args ...any) error {
 	return &Error{Code: ConditionEvalFail, Message: fmt.Sprintf(format, args...)}
+}
+
+// followCall takes a row and a path from it.
+func followCall(params ...any) (any, error) {
+	row, _ := params[0].(map[string]any)
+	if row == nil {
+		return nil, nil
+	}
+	return valueFrom(row, params[1].(path)), nil
 }
 
 func calculateCall(params ...any) (any, error) {

@@ -24,12 +24,12 @@ func (a allowedNodes) Visit(node *ast.Node) {
 		}
 	case *ast.CallNode:
 		name := fmt.Sprint(n.Callee)
-		if name != compareFunction && name != calculateFunction && name != truthFunction {
+		if name != compareFunction && name != calculateFunction && name != truthFunction && name != followFunction {
 			a.t.Errorf("a call of %s", name)
 		}
 	case *ast.IdentifierNode:
 		switch n.Value {
-		case docName, oldDocName, notifName, compareFunction, calculateFunction, truthFunction:
+		case docName, oldDocName, notifName, compareFunction, calculateFunction, truthFunction, followFunction:
 		default:
 			a.t.Errorf("the name %s", n.Value)
 		}
@@ -53,14 +53,14 @@ func FuzzConditions(f *testing.F) {
 		if len(line) > 2000 || strings.ContainsRune(line, '\n') {
 			return
 		}
-		node, err := parseCondition(line, orders)
+		node, err := parseCondition(line, orderNames())
 		if err == nil {
 			ast.Walk(&node, allowedNodes{t})
-			if _, err := compileLine(line, orders, engine(orders)); err != nil {
+			if _, err := compileLine(line, orderNames(), engine(orders)); err != nil {
 				t.Errorf("%q parses but does not compile: %v", line, err)
 			}
 		}
-		for _, condition := range compileConditions(line, orders) {
+		for _, condition := range compileConditions(line, orderNames()) {
 			if _, err := condition.evaluate(compiledView(scope)); err != nil && strings.Contains(err.Error(), "cannot be evaluated") {
 				t.Errorf("%q met an error that has no name: %v", line, err)
 			}
@@ -81,11 +81,11 @@ func FuzzTemplate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, value string) {
 		n := notification()
 		n.Title, n.Message, n.HTMLMessage = text, text, text
-		c, err := Compile(n, orders)
+		c, err := reader().Compile(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := c.Render(Scope{Doc: Document{"status": "<x-evil>" + value}})
+		content, err := c.Render(Scope{Doc: Document{"status": "<x-evil>" + value}}, "")
 		if err != nil {
 			return
 		}

@@ -16,11 +16,54 @@ var orders = &Model{
 		{Name: "due", Type: Date, Nullable: true}, {Name: "shipped_at", Type: DateTime, Nullable: true},
 		{Name: "opens", Type: Time, Nullable: true}, {Name: "seal", Type: Bytes, Nullable: true},
 		{Name: "tags", Type: JSON, Nullable: true}, {Name: "phone", Type: Integer, Nullable: true},
+		{Name: "customer_id", Type: Integer, Nullable: true},
 	},
 	Relations: []Relation{
 		{Name: "customer", Kind: BelongsTo, Model: "customers", Field: "customer_id", RemoteField: "id"},
+		{Name: "items", Kind: HasMany, Model: "items", Field: "id", RemoteField: "order_id"},
 	},
 }
+
+// customers are the other end of an order's relation, and have orders themselves.
+var customers = &Model{
+	Name: "customers", Label: "Customer", PrimaryKey: []string{"id"},
+	Fields: []Field{
+		{Name: "id", Type: Integer}, {Name: "name", Type: String}, {Name: "email", Type: String, Nullable: true},
+		{Name: "phone", Type: String, Nullable: true}, {Name: "language", Type: String, Nullable: true},
+		{Name: "manager_id", Type: Integer, Nullable: true},
+	},
+	Relations: []Relation{
+		{Name: "manager", Kind: BelongsTo, Model: "employees", Field: "manager_id", RemoteField: "id"},
+		{Name: "orders", Kind: HasMany, Model: "orders", Field: "id", RemoteField: "customer_id"},
+	},
+}
+
+// employees have an address under a name that is not a common one, and a role.
+var employees = &Model{
+	Name: "employees", Label: "Employee", PrimaryKey: []string{"id"},
+	Fields: []Field{
+		{Name: "id", Type: Integer}, {Name: "name", Type: String}, {Name: "work_mail", Type: String, Nullable: true},
+		{Name: "mobile", Type: String, Nullable: true}, {Name: "role", Type: String, Nullable: true},
+	},
+	Relations: []Relation{},
+}
+
+// items belong to an order.
+var items = &Model{
+	Name: "items", Label: "Item", PrimaryKey: []string{"id"},
+	Fields: []Field{
+		{Name: "id", Type: Integer}, {Name: "name", Type: String}, {Name: "price", Type: Decimal}, {Name: "order_id", Type: Integer},
+	},
+	Relations: []Relation{{Name: "order", Kind: BelongsTo, Model: "orders", Field: "order_id", RemoteField: "id"}},
+}
+
+var shop = modelSet{"orders": orders, "customers": customers, "employees": employees, "items": items}
+
+// reader reads notifications about the shop.
+func reader() Reader { return Reader{Models: shop, Addresses: plainAddresses{}} }
+
+// orderNames are those that a notification about orders may use.
+func orderNames() *scopeNames { return newNames(shop, orders, newNeeds()) }
 
 type modelSet map[string]*Model
 
@@ -65,7 +108,7 @@ func compiled(t testing.TB, change func(*Notification)) *Compiled {
 	t.Helper()
 	n := notification()
 	change(n)
-	c, err := Compile(n, orders)
+	c, err := reader().Compile(n)
 	if err != nil {
 		t.Fatalf("compile: %v", err)
 	}

@@ -25,14 +25,14 @@ const (
 //	unary:      ("-" | "+") unary | atom
 //	atom:       path | number | text | "True" | "False" | "None" | "(" … ")" | "[" … "]"
 type parser struct {
-	model  *Model
+	names  *scopeNames
 	tokens []token
 	at     int
 	depth  int
 }
 
 // parseCondition gives the tree of a line. Its errors have a column and no line.
-func parseCondition(line string, m *Model) (ast.Node, error) {
+func parseCondition(line string, names *scopeNames) (ast.Node, error) {
 	tokens, err := scan(line)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func parseCondition(line string, m *Model) (ast.Node, error) {
 	if len(tokens) > conditionNodes {
 		return nil, conditionError(tokens[conditionNodes].column, "the line is too long: split it in several")
 	}
-	p := &parser{model: m, tokens: tokens}
+	p := &parser{names: names, tokens: tokens}
 	condition, err := p.or()
 	if err != nil {
 		return nil, err

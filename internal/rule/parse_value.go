@@ -131,7 +131,7 @@ func (p *parser) path(names []string, column int) (*operand, error) {
 		row.label = names[0]
 		return row, nil
 	}
-	found, err := resolvePath(names, p.model)
+	found, err := p.names.value(names)
 	if err != nil {
 		return nil, conditionError(column, "%s", err)
 	}
@@ -139,12 +139,17 @@ func (p *parser) path(names []string, column int) (*operand, error) {
 	if found.root == notifName && found.field.Name == "channel" {
 		k = kindChannel
 	}
-	return &operand{
-		kind: k, field: found.field.Type, label: found.String(), column: column,
-		node: &ast.MemberNode{
-			Node: at(&ast.IdentifierNode{Value: found.root}, column), Property: at(&ast.StringNode{Value: found.field.Name}, column),
-		},
-	}, nil
+	return &operand{kind: k, field: found.field.Type, label: found.String(), column: column, node: pathNode(found, column)}, nil
+}
+
+// pathNode reads a field of a row itself as expr's member, and everything further by a function of ours: a row that is
+// missing on the way gives null.
+func pathNode(p path, column int) ast.Node {
+	row := at(&ast.IdentifierNode{Value: p.root}, column)
+	if len(p.hops) > 0 {
+		return call(followFunction, row, at(&ast.ConstantNode{Value: p}, column))
+	}
+	return &ast.MemberNode{Node: row, Property: at(&ast.StringNode{Value: p.field.Name}, column)}
 }
 
 // truth gives an operand as a boolean, the way Python sees it: null, zero and empty are false. A constant is refused:

@@ -1,7 +1,9 @@
 package rule
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -13,6 +15,9 @@ const (
 	notifName  = "notif"
 )
 
+// hopLimit bounds the relations that one path follows.
+const hopLimit = 5
+
 // notifFields are what a rule may ask about its own notification.
 var notifFields = []Field{
 	{Name: "id", Type: String}, {Name: "title", Type: String}, {Name: "channel", Type: String},
@@ -22,54 +27,175 @@ var notifFields = []Field{
 // channelLetters are the Django app's codes for the channels: its conditions ask for notif.channel == "E".
 var channelLetters = map[Channel]string{Email: "E", SMS: "S", WhatsApp: "W"}
 
-// path is a name that leads to a value: doc.status.
+// path is a name that leads to a value, such as doc.status or doc.customer.name, or to rows, such as doc.customer.
 type path struct {
-	root  string
+	root string
+	hops []Relation
+	// model is that of the rows at the end; nil for notif.
+	model *Model
+	// field is the value's; a path that ends at rows has none.
 	field Field
+	rows  bool
+	// many paths lead through a relation to many, so that there can be several rows at the end.
+	many bool
+	// includes is where the relations are noted that are followed from the end.
+	includes Includes
 }
 
-func (p path) String() string { return p.root + "." + p.field.Name }
+// String gives the path as it is written.
+func (p path) String() string {
+	names := []string{p.root}
+	for _, hop := range p.hops {
+		names = append(names, hop.Name)
+	}
+	if !p.rows {
+		names = append(names, p.field.Name)
+	}
+	return strings.Join(names, ".")
+}
 
-// resolvePath finds what the names lead to in a model. The error is a message for the person who wrote them.
-func resolvePath(names []string, m *Model) (path, error) {
-	root := names[0]
-	if root != docName && root != oldDocName && root != notifName {
-		return path{}, fmt.Errorf("unknown name %s: use doc, old_doc or notif, such as doc.%s",
-			root, names[len(names)-1])
+// scopeNames knows what the names in a rule stand for, and notes which relations they follow.
+type scopeNames struct {
+	models Models
+	// model is the notification's own.
+	model *Model
+	roots map[string]root
+}
+
+// root is what a path can begin with: a row of a model, or (without a model) the notification.
+type root struct {
+	model    *Model
+	includes Includes
+}
+
+// newNames knows doc, old_doc and notif; what they follow is noted in n.
+func newNames(models Models, m *Model, n *needs) *scopeNames {
+	return &scopeNames{models: models, model: m, roots: map[string]root{
+		docName: {model: m, includes: n.doc}, oldDocName: {model: m, includes: n.oldDoc}, notifName: {},
+	}}
+}
+
+// with knows one name more: a row of those at the end of a path.
+func (s *scopeNames) with(name string, p path) *scopeNames {
+	roots := make(map[string]root, len(s.roots)+1)
+	for known, r := range s.roots {
+		roots[known] = r
 	}
-	if len(names) == 1 {
-		return path{}, fmt.Errorf("%s alone is no value: name a field, such as %s.%s", root, root, exampleField(root, m))
+	roots[name] = root{model: p.model, includes: p.includes}
+	return &scopeNames{models: s.models, model: s.model, roots: roots}
+}
+
+// value finds a path that ends at one value. The error is a message for the person who wrote it.
+func (s *scopeNames) value(names []string) (path, error) {
+	p, err := s.resolve(names)
+	switch {
+	case err != nil:
+		return p, err
+	case p.rows:
+		return p, fmt.Errorf("%s alone is no value: name a field, such as %s.%s", p, p, exampleField(p))
+	case p.many:
+		return p, fmt.Errorf("%s leads to many rows, and one value is needed", p)
+	default:
+		return p, nil
 	}
-	owner, fields := "notif", notifFields
-	if root != notifName {
-		owner, fields = m.Name, m.Fields
+}
+
+// resolve finds what the names lead to: a value or rows, one or many.
+func (s *scopeNames) resolve(names []string) (path, error) {
+	start, ok := s.roots[names[0]]
+	if !ok {
+		return path{}, fmt.Errorf("unknown name %s: use %s, such as doc.%s", names[0], s.listed(), names[len(names)-1])
 	}
-	if root != notifName && isRelation(m, names[1]) || len(names) > 2 {
-		return path{}, fmt.Errorf("%s: paths through a relation are not available yet: use a field of %s itself",
-			strings.Join(names, "."), owner)
-	}
-	for _, f := range fields {
-		if f.Name == names[1] {
-			return path{root: root, field: f}, nil
+	p := path{root: names[0], model: start.model, includes: start.includes, rows: true}
+	for i, name := range names[1:] {
+		last := i == len(names)-2
+		if done, err := p.takeField(name, last); done || err != nil {
+			return p, err
+		}
+		if err := p.hop(s.models, name); err != nil {
+			return p, err
 		}
 	}
-	return path{}, unknownField(owner, names[1], fields)
+	return p, nil
 }
 
-// isRelation prefers a field where both have the name.
-func isRelation(m *Model, name string) bool {
-	if _, ok := m.Field(name); ok {
-		return false
+// takeField takes the name of a field, which must be the path's last. A field goes before a relation of the same name.
+func (p *path) takeField(name string, last bool) (done bool, err error) {
+	fields := notifFields
+	if p.model != nil {
+		fields = p.model.Fields
 	}
-	_, ok := m.Relation(name)
-	return ok
+	for _, f := range fields {
+		if f.Name != name {
+			continue
+		}
+		if !last {
+			return false, p.notARelation(name)
+		}
+		p.field, p.rows = f, false
+		return true, nil
+	}
+	if p.model == nil {
+		return false, unknownField(notifName, name, fields)
+	}
+	return false, nil
 }
 
-func exampleField(root string, m *Model) string {
-	if root == notifName || len(m.Fields) == 0 {
+// notARelation helps with doc.customer_id.name, which means doc.customer.name.
+func (p *path) notARelation(name string) error {
+	for _, r := range p.model.Relations {
+		if r.Field == name && r.Kind == BelongsTo {
+			return fmt.Errorf("%s.%s is a field and leads no further: write %s.%s", p, name, p, r.Name)
+		}
+	}
+	return fmt.Errorf("%s.%s is a field and leads no further", p, name)
+}
+
+// hop takes the name of a relation.
+func (p *path) hop(models Models, name string) error {
+	relation, ok := p.model.Relation(name)
+	if !ok {
+		return unknownField(p.model.Name, name, p.model.named())
+	}
+	other, ok := models.Model(relation.Model)
+	if !ok {
+		return fmt.Errorf("%s.%s leads to %s, which is not registered: register it with the notify plugin", p, name, relation.Model)
+	}
+	if len(p.hops) == hopLimit {
+		return fmt.Errorf("%s follows more than %d relations", p, hopLimit)
+	}
+	p.hops = append(slices.Clip(p.hops), relation)
+	p.many = p.many || relation.Kind == HasMany
+	p.model, p.includes = other, p.includes.follow(relation, other)
+	return nil
+}
+
+// named lists what a path can go on with, for the search of a near name.
+func (m *Model) named() []Field {
+	fields := slices.Clone(m.Fields)
+	for _, r := range m.Relations {
+		fields = append(fields, Field{Name: r.Name})
+	}
+	return fields
+}
+
+// listed names the roots: doc, old_doc or notif.
+func (s *scopeNames) listed() string {
+	known := []string{docName, oldDocName, notifName}
+	for name := range s.roots {
+		if !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	slices.Sort(known[3:])
+	return strings.Join(known[:len(known)-1], ", ") + " or " + known[len(known)-1]
+}
+
+func exampleField(p path) string {
+	if p.model == nil || len(p.model.Fields) == 0 {
 		return "id"
 	}
-	return m.Fields[0].Name
+	return p.model.Fields[0].Name
 }
 
 // unknownField names the field and the nearest that exists.
@@ -78,7 +204,7 @@ func unknownField(owner, name string, fields []Field) error {
 	if near := nearest(name, fields); near != "" {
 		message += ": did you mean " + near + "?"
 	}
-	return fmt.Errorf("%s", message)
+	return errors.New(message)
 }
 
 // nearest gives the known name that differs in the fewest letters, or "" when none is alike.
@@ -122,25 +248,4 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(to)]
-}
-
-// Scope is the change that a rule looks at: the row after it, and before it. Doc is nil for a delete, OldDoc for a
-// create.
-type Scope struct {
-	Doc, OldDoc Document
-}
-
-// view is a scope as a rule's names see it.
-type view map[string]any
-
-// row gives the document or notification of a name; nil when it does not exist.
-func (v view) row(root string) map[string]any {
-	row, _ := v[root].(map[string]any)
-	return row
-}
-
-// value looks a path up. ok is false when there is no such row.
-func (v view) value(p path) (value any, ok bool) {
-	row := v.row(p.root)
-	return row[p.field.Name], row != nil
 }

@@ -12,10 +12,20 @@ const Direct = "direct"
 
 // Candidate is a possible address of a message, as it was found: neither normalised nor checked.
 type Candidate struct {
-	// Value is empty when a document field gave none.
+	// Value is empty when nothing was found.
 	Value string
-	// From is Direct, or the path of the document field, such as doc.email.
+	// From is Direct, or where it was found, such as doc.email.
 	From string
+	// Row holds the address; nil for one that stands in no row of a model.
+	Row Document
+	// Model is the row's.
+	Model *Model
+	// Locale is the language of a list's entry; empty when it has none.
+	Locale string
+	// Copy: it gets a copy (Cc) of an email.
+	Copy bool
+	// Instead lists the addresses to try, in this order, when Value is not usable: a mapping's further fields.
+	Instead []string
 }
 
 // recipientSource is one half of a recipient's row: an address, or a path.
@@ -24,20 +34,21 @@ type recipientSource struct {
 	from    string
 	// path is nil for a direct address, and for a field that the model does not have any more.
 	path *path
+	copy bool
 }
 
-func compileRecipients(n *Notification, m *Model) []recipientSource {
+func compileRecipients(n *Notification, names *scopeNames) []recipientSource {
 	var sources []recipientSource
 	for _, r := range n.Recipients {
 		if address := strings.TrimSpace(r.Address); address != "" {
-			sources = append(sources, recipientSource{address: address, from: Direct})
+			sources = append(sources, recipientSource{address: address, from: Direct, copy: r.Copy})
 		}
-		names := recipientNames(r.DocumentField)
-		if len(names) == 0 {
+		parts := recipientNames(r.DocumentField)
+		if len(parts) == 0 {
 			continue
 		}
-		source := recipientSource{from: strings.Join(names, ".")}
-		if found, err := resolvePath(names, m); err == nil && found.root != notifName {
+		source := recipientSource{from: strings.Join(parts, "."), copy: r.Copy}
+		if found, err := names.resolve(parts); err == nil && !found.rows && found.root != notifName {
 			source.path = &found
 		}
 		sources = append(sources, source)
@@ -45,42 +56,42 @@ func compileRecipients(n *Notification, m *Model) []recipientSource {
 	return sources
 }
 
-// recipientNames splits a document field; a bare name is a field of doc. Nil when it is blank.
+// recipientNames splits a document field; a bare path is one of doc. Nil when it is blank.
 func recipientNames(documentField string) []string {
 	documentField = strings.TrimSpace(documentField)
 	if documentField == "" {
 		return nil
 	}
 	names := strings.Split(documentField, ".")
-	if len(names) == 1 {
-		return []string{docName, names[0]}
+	switch names[0] {
+	case docName, oldDocName, notifName:
+		return names
+	default:
+		return append([]string{docName}, names...)
 	}
-	return names
 }
 
 // relationToken is how a document field begins that names a relation.
 const relationToken = "silque."
 
 // checkRecipientField says what is wrong with a document field, if anything is.
-func checkRecipientField(documentField string, c Channel, m *Model) error {
+func checkRecipientField(documentField string, c Channel, names *scopeNames) error {
 	if strings.HasPrefix(strings.TrimSpace(documentField), relationToken) {
 		return errors.New("recipients through a relation are not available yet: use a field of the model itself, such as doc.email")
 	}
-	names := recipientNames(documentField)
-	if len(names) > 1 && names[0] != docName && names[0] != oldDocName && names[0] != notifName {
-		return fmt.Errorf("paths through a relation are not available yet: use a field of %s itself, such as doc.email", m.Name)
-	}
-	found, err := resolvePath(names, m)
-	if err != nil {
+	found, err := names.resolve(recipientNames(documentField))
+	switch {
+	case err != nil:
 		return err
-	}
-	if found.root == notifName {
+	case found.root == notifName:
 		return errors.New("a notification has no address: use a field of doc or old_doc")
-	}
-	if !holdsAddress(found.field.Type, c) {
+	case found.rows:
+		return fmt.Errorf("%s is a whole row: name a field, such as %s.%s", found, found, exampleField(found))
+	case !holdsAddress(found.field.Type, c):
 		return fmt.Errorf("%s is a %s field and cannot hold an address for %s", found, found.field.Type, c)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // holdsAddress: texts and JSON can hold any address, and whole numbers a phone number.
@@ -101,12 +112,19 @@ func (c *Compiled) Candidates(s Scope) []Candidate {
 	v := c.view(s)
 	candidates := make([]Candidate, 0, len(c.recipients))
 	for _, source := range c.recipients {
-		candidate := Candidate{Value: source.address, From: source.from}
-		if source.path != nil {
-			value, _ := v.value(*source.path)
-			candidate.Value = addressText(value)
+		if source.path == nil {
+			candidates = append(candidates, Candidate{Value: source.address, From: source.from, Copy: source.copy})
+			continue
 		}
-		candidates = append(candidates, candidate)
+		rows := v.rows(*source.path)
+		if len(rows) == 0 {
+			candidates = append(candidates, Candidate{From: source.from, Copy: source.copy})
+		}
+		for _, row := range rows {
+			candidates = append(candidates, Candidate{
+				Value: addressText(row[source.path.field.Name]), From: source.from, Row: row, Model: source.path.model, Copy: source.copy,
+			})
+		}
 	}
 	return candidates
 }

@@ -35,31 +35,31 @@ type content struct {
 
 // compileContent leaves placeholders of unknown fields unbound: the model may have lost them since the rule was saved,
 // and the message still goes out.
-func compileContent(n *Notification, m *Model) content {
+func compileContent(n *Notification, names *scopeNames) content {
 	c := content{channel: n.Channel}
 	if n.Channel == Email {
-		c.subject, c.broken = compileTemplate("title", n.Title, m)
+		c.subject, c.broken = compileTemplate("title", n.Title, names)
 		if c.broken == nil && n.HTMLMessage != "" {
-			c.html, c.broken = compileHTML(n.HTMLMessage, m)
+			c.html, c.broken = compileHTML(n.HTMLMessage, names)
 		}
 	}
 	if c.broken == nil {
-		c.text, c.broken = compileTemplate("message", n.Message, m)
+		c.text, c.broken = compileTemplate("message", n.Message, names)
 	}
 	return c
 }
 
-func compileTemplate(name, text string, m *Model) (template, error) {
+func compileTemplate(name, text string, names *scopeNames) (template, error) {
 	t, err := parseTemplate(text)
 	if err != nil {
 		return nil, inTemplate(name, err)
 	}
-	t.bind(m)
+	t.bind(names)
 	return t, nil
 }
 
-func compileHTML(text string, m *Model) (*htmlBody, error) {
-	t, err := compileTemplate("html_message", text, m)
+func compileHTML(text string, names *scopeNames) (*htmlBody, error) {
+	t, err := compileTemplate("html_message", text, names)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func inTemplate(name string, err error) error {
 // Render fills the templates in. What cannot be resolved, such as old_doc when a row was created, stays as written; a
 // value is never expanded again. A subject is cut at SubjectLimit; a body that is too large, or an SMS or WhatsApp text
 // of more than NumberTextLimit, is an error. Every error is an *Error with the code TemplateParseFail.
-func (c *Compiled) Render(s Scope) (out Content, err error) {
+func (c *Compiled) Render(s Scope, locale string) (out Content, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			out, err = Content{}, &Error{Code: TemplateParseFail, Message: "the message cannot be rendered"}

@@ -22,11 +22,11 @@ func TestTemplatesPrintValuesAsTheDjangoAppDid(t *testing.T) {
 		"{{ doc.seal }}":                         "AAEC",
 		"[{{ old_doc.email }}]":                  "[]",
 		"{{ notif.channel }} {{ notif.model }} {{ notif.active }} {{ notif.title }}": "E orders True Order {{ doc.id }}",
-		"{{ doc.gone }} {{ doc.customer.name }} {{x}}":                               "{{ doc.gone }} {{ doc.customer.name }} {{x}}",
+		"{{ doc.gone }} {{ doc.customer.gone }} {{x}}":                               "{{ doc.gone }} {{ doc.customer.gone }} {{x}}",
 		"é{{ doc.id }}é": "é7é",
 		"{{ doc.id }}}":  "7}",
 	} {
-		content, err := compiled(t, func(n *Notification) { n.Message = text }).Render(scope)
+		content, err := compiled(t, func(n *Notification) { n.Message = text }).Render(scope, "")
 		if err != nil || content.Text != want {
 			t.Errorf("%q gave %q (%v), want %q", text, content.Text, err, want)
 		}
@@ -39,7 +39,7 @@ func TestAPlaceholderOfARowThatDoesNotExistStaysAsWritten(t *testing.T) {
 		n.Title, n.Message = "{{ old_doc.id }}", "was {{  old_doc.status }}, is {{doc.status}}"
 		n.HTMLMessage = "<p>{{ old_doc.status }}</p>"
 	})
-	content, err := c.Render(Scope{Doc: document(t, anOrder)})
+	content, err := c.Render(Scope{Doc: document(t, anOrder)}, "")
 	want := Content{Subject: "{{ old_doc.id }}", Text: "was {{  old_doc.status }}, is APPROVED", HTML: "<p>{{ old_doc.status }}</p>"}
 	if err != nil || content != want {
 		t.Errorf("got %+v (%v), want %+v", content, err, want)
@@ -51,7 +51,7 @@ func TestAValueIsNeverExpandedAgain(t *testing.T) {
 	c := compiled(t, func(n *Notification) {
 		n.Title, n.Message, n.HTMLMessage = "{{ doc.status }}", "{{ doc.status }}", "<p>{{ doc.status }}{{ doc.id }}</p>"
 	})
-	content, err := c.Render(Scope{Doc: document(t, `{"id":7,"status":"{{ doc.email }}{{index . 1}}","email":"secret"}`)})
+	content, err := c.Render(Scope{Doc: document(t, `{"id":7,"status":"{{ doc.email }}{{index . 1}}","email":"secret"}`)}, "")
 	want := Content{
 		Subject: "{{ doc.email }}{{index . 1}}", Text: "{{ doc.email }}{{index . 1}}",
 		HTML: "<p>{{ doc.email }}{{index . 1}}7</p>",
@@ -69,7 +69,7 @@ func TestASubjectIsOneLine(t *testing.T) {
 		`plain  text`:                        "plain  text",
 	} {
 		c := compiled(t, func(n *Notification) { n.Title = "{{ doc.status }}" })
-		content, err := c.Render(Scope{Doc: document(t, `{"status":"`+status+`"}`)})
+		content, err := c.Render(Scope{Doc: document(t, `{"status":"`+status+`"}`)}, "")
 		if err != nil || content.Subject != want {
 			t.Errorf("%s gave %q (%v), want %q", status, content.Subject, err, want)
 		}
@@ -80,7 +80,7 @@ func TestWhatIsSentIsBounded(t *testing.T) {
 	t.Parallel()
 	long := document(t, `{"status":"`+strings.Repeat("é", 20<<10)+`"}`)
 	subject := compiled(t, func(n *Notification) { n.Title = "{{ doc.status }}" })
-	if content, err := subject.Render(Scope{Doc: long}); err != nil || len([]rune(content.Subject)) != SubjectLimit {
+	if content, err := subject.Render(Scope{Doc: long}, ""); err != nil || len([]rune(content.Subject)) != SubjectLimit {
 		t.Errorf("the subject has %d characters (%v), want %d", len([]rune(content.Subject)), err, SubjectLimit)
 	}
 	for name, change := range map[string]func(*Notification){
@@ -89,14 +89,14 @@ func TestWhatIsSentIsBounded(t *testing.T) {
 		"an SMS over 1,600":     func(n *Notification) { n.Channel, n.Message = SMS, "{{ doc.status }}" },
 		"a WhatsApp over 1,600": func(n *Notification) { n.Channel, n.Message = WhatsApp, strings.Repeat("a", 1601) },
 	} {
-		content, err := compiled(t, change).Render(Scope{Doc: long})
+		content, err := compiled(t, change).Render(Scope{Doc: long}, "")
 		var own *Error
 		if !errors.As(err, &own) || own.Code != TemplateParseFail || content != (Content{}) {
 			t.Errorf("%s: got %v, want an error with the code %s", name, err, TemplateParseFail)
 		}
 	}
 	fits := compiled(t, func(n *Notification) { n.Channel, n.Message = SMS, strings.Repeat("é", 1600) })
-	if content, err := fits.Render(Scope{}); err != nil || content.Subject != "" || len(content.Text) != 3200 {
+	if content, err := fits.Render(Scope{}, ""); err != nil || content.Subject != "" || len(content.Text) != 3200 {
 		t.Errorf("an SMS of 1,600 characters: %v, subject %q", err, content.Subject)
 	}
 }
@@ -114,7 +114,7 @@ func TestHTMLIsEscapedForThePlaceWhereTheValueStands(t *testing.T) {
 		`}} {{ doc.id }}}} {`:                         `}} 7}} {`,
 		` `:                                           ` `,
 	} {
-		content, err := compiled(t, func(n *Notification) { n.HTMLMessage = text }).Render(scope)
+		content, err := compiled(t, func(n *Notification) { n.HTMLMessage = text }).Render(scope, "")
 		if err != nil || content.HTML != want {
 			t.Errorf("%s gave %s (%v), want %s", text, content.HTML, err, want)
 		}
@@ -139,7 +139,7 @@ func TestBrokenTemplatesMakeRenderFailWithTheirPlace(t *testing.T) {
 		"HTML ends in a tag":   {func(n *Notification) { n.HTMLMessage = `<p><a href="` }, "html_message: "},
 	} {
 		c := compiled(t, test.change)
-		_, err := c.Render(Scope{Doc: document(t, anOrder)})
+		_, err := c.Render(Scope{Doc: document(t, anOrder)}, "")
 		var own *Error
 		if !errors.As(err, &own) || own.Code != TemplateParseFail || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want an error with %q", name, err, test.want)
@@ -155,7 +155,7 @@ func TestAPanicInRenderIsAnError(t *testing.T) {
 	c := compiled(t, func(*Notification) {})
 	c.content.text = template{{hole: nil, path: &path{}}, {path: &path{root: docName}, hole: &placeholder{}}}
 	c.content.html = &htmlBody{} // has no template: rendering panics
-	_, err := c.Render(Scope{Doc: document(t, anOrder)})
+	_, err := c.Render(Scope{Doc: document(t, anOrder)}, "")
 	var own *Error
 	if !errors.As(err, &own) || own.Code != TemplateParseFail {
 		t.Errorf("got %v, want an error with the code %s", err, TemplateParseFail)

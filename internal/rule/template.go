@@ -106,16 +106,16 @@ func templateError(place position, format string, args ...any) error {
 	}
 }
 
-// bind finds the placeholders' fields in a model. Those that it does not have are reported, all of them, and stay
+// bind finds the placeholders' fields . Those that name nothing are reported, all of them, and stay
 // unbound.
-func (t template) bind(m *Model) []error {
+func (t template) bind(names *scopeNames) []error {
 	var errs []error
 	for i := range t {
 		hole := t[i].hole
 		if hole == nil {
 			continue
 		}
-		found, err := resolvePath(hole.names, m)
+		found, err := names.value(hole.names)
 		if err != nil {
 			errs = append(errs, templateError(hole.place, "%s", err))
 			continue

@@ -28,9 +28,11 @@ type Addresses interface {
 
 // Validate checks a notification before it is saved, and gives everything that is wrong with it at once; nothing (nil
 // or empty) when it is valid. The same check guards every way in: form, API and import.
-func Validate(n *Notification, models Models, addresses Addresses) FieldErrors {
-	v := validation{n: n, errs: FieldErrors{}, addresses: addresses}
-	v.model, _ = models.Model(n.Model)
+func (r Reader) Validate(n *Notification) FieldErrors {
+	v := validation{n: n, errs: FieldErrors{}, reader: r}
+	if v.model, _ = r.Models.Model(n.Model); v.model != nil {
+		v.names = newNames(r.Models, v.model, newNeeds())
+	}
 	v.choices()
 	v.sizes()
 	v.triggerFields()
@@ -44,9 +46,11 @@ func Validate(n *Notification, models Models, addresses Addresses) FieldErrors {
 type validation struct {
 	n *Notification
 	// model is nil when it is unknown: then nothing is checked against it.
-	model     *Model
-	addresses Addresses
-	errs      FieldErrors
+	model *Model
+	// names is nil when the model is.
+	names  *scopeNames
+	reader Reader
+	errs   FieldErrors
 }
 
 func (v *validation) choices() {
@@ -149,7 +153,7 @@ func (v *validation) template(field, text string) (t template, ok bool) {
 	if v.model == nil {
 		return t, true
 	}
-	v.all(field, t.bind(v.model))
+	v.all(field, t.bind(v.names))
 	return t, v.errs[field] == ""
 }
 
@@ -175,7 +179,7 @@ func (v *validation) conditions() {
 	if v.model == nil || v.errs["conditions"] != "" {
 		return
 	}
-	lines := compileConditions(v.n.Conditions, v.model)
+	lines := compileConditions(v.n.Conditions, v.names)
 	if len(lines) > ConditionLimit {
 		v.errs.add("conditions", "at most %d lines", ConditionLimit)
 		return
@@ -215,7 +219,7 @@ func (v *validation) address(field, address string) {
 	if strings.TrimSpace(address) == "" || v.errs["channel"] != "" {
 		return
 	}
-	if _, err := v.addresses.Normalize(v.n.Channel, strings.TrimSpace(address)); err != nil {
+	if _, err := v.reader.Addresses.Normalize(v.n.Channel, strings.TrimSpace(address)); err != nil {
 		v.errs.add(field, "%s", err)
 	}
 }
@@ -226,7 +230,7 @@ func (v *validation) documentField(field, documentField string) {
 	case len(documentField) > documentFieldLimit:
 		v.errs.add(field, "at most %d characters", documentFieldLimit)
 	default:
-		if err := checkRecipientField(documentField, v.n.Channel, v.model); err != nil {
+		if err := checkRecipientField(documentField, v.n.Channel, v.names); err != nil {
 			v.errs.add(field, "%s", err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 func validated(n *Notification) FieldErrors {
-	return Validate(n, modelSet{"orders": orders}, plainAddresses{})
+	return reader().Validate(n)
 }
 
 func TestAValidNotificationHasNoErrors(t *testing.T) {
@@ -51,7 +51,7 @@ func TestEveryMistakeIsRefusedOnItsField(t *testing.T) {
 		"a long message":             {func(n *Notification) { n.Message = strings.Repeat("a", 64<<10+1) }, "message", "64 KiB"},
 		"an unclosed placeholder":    {func(n *Notification) { n.Message = "{{ doc.id" }, "message", "never closed"},
 		"a bare name":                {func(n *Notification) { n.Message = "{{ status }}" }, "message", "unknown name status: use doc"},
-		"a relation's path":          {func(n *Notification) { n.Message = "{{ doc.customer.name }}" }, "message", "not available yet"},
+		"a relation's path":          {func(n *Notification) { n.Message = "{{ doc.customer.nam }}" }, "message", "did you mean name?"},
 		"two typos":                  {func(n *Notification) { n.Message = "{{ doc.a1 }}\n {{ doc.b2 }}" }, "message", "line 1, column 1: orders has no field a1\nline 2, column 2: orders has no field b2"},
 		"a NUL":                      {func(n *Notification) { n.Message = "a\x00" }, "message", "NUL"},
 		"not UTF-8":                  {func(n *Notification) { n.Conditions = "\xff" }, "conditions", "UTF-8"},
@@ -79,9 +79,9 @@ func TestEveryMistakeIsRefusedOnItsField(t *testing.T) {
 		"a wrong address":            {rows(good, good, Recipient{Address: "+1"}), "recipients[2].address", "not an address"},
 		"a field's typo":             {rows(Recipient{DocumentField: "doc.emial"}), "recipients[0].document_field", "did you mean email?"},
 		"a bare field's typo":        {rows(Recipient{DocumentField: "emial"}), "recipients[0].document_field", "did you mean email?"},
-		"a field through a relation": {rows(Recipient{DocumentField: "doc.customer.email"}), "recipients[0].document_field", "not available yet"},
-		"a bare path of two":         {rows(Recipient{DocumentField: "customer.email"}), "recipients[0].document_field", "not available yet"},
-		"a relation":                 {rows(Recipient{DocumentField: "doc.customer"}), "recipients[0].document_field", "not available yet"},
+		"a field through a relation": {rows(Recipient{DocumentField: "doc.customer.emal"}), "recipients[0].document_field", "did you mean email?"},
+		"a bare path of two":         {rows(Recipient{DocumentField: "customer.emal"}), "recipients[0].document_field", "did you mean email?"},
+		"a relation":                 {rows(Recipient{DocumentField: "doc.customer"}), "recipients[0].document_field", "a whole row"},
 		"a relation token":           {rows(Recipient{DocumentField: "silque.doc.customer.app.Customer"}), "recipients[0].document_field", "not available yet"},
 		"a notification's field":     {rows(Recipient{DocumentField: "notif.title"}), "recipients[0].document_field", "no address"},
 		"a date as an address":       {rows(Recipient{DocumentField: "doc.due"}), "recipients[0].document_field", "cannot hold an address"},

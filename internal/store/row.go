@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/internal/catalog"
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -34,18 +35,27 @@ func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMe
 		}
 		query = query.Where(map[string]any{column: value})
 	}
-	var columns []string
-	for _, f := range m.Fields {
-		columns = append(columns, f.Name)
-	}
 	values := make(map[string]any)
-	if err := query.Select(columns).Limit(1).Find(&values).Error; err != nil {
+	if err := query.Select(columnsOf(m)).Limit(1).Find(&values).Error; err != nil {
 		return nil, fmt.Errorf("store: read a row of %s: %w", m.Name, err)
 	}
 	if len(values) == 0 {
 		return nil, ErrNotFound
 	}
 	return catalog.EncodeColumns(m, values), nil
+}
+
+func columnsOf(m *catalog.Model) []string {
+	columns := make([]string, len(m.Fields))
+	for i, f := range m.Fields {
+		columns[i] = f.Name
+	}
+	return columns
+}
+
+// orderBy quotes a column by the database's own rules.
+func orderBy(column string) clause.OrderByColumn {
+	return clause.OrderByColumn{Column: clause.Column{Name: column}}
 }
 
 // keyValue gives a part of a key in its column's type, so that the column's index serves; false for a text that no row

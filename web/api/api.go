@@ -38,6 +38,8 @@ type Config struct {
 	Token string
 	// Addresses brings addresses into their channel's normal form.
 	Addresses rule.Addresses
+	// Rules are the settings under which notifications are read.
+	Rules rule.Settings
 	// Rows reads the row of a preview that names a model and a key; without it, a preview must bring its doc.
 	Rows Rows
 	// OnRuleChange is called after a change of notifications has been committed.
@@ -57,6 +59,7 @@ type API struct {
 	deliveries    store.Deliveries
 	errors        store.Errors
 	events        store.Events
+	lists         store.Lists
 }
 
 // New gives an API on the database of config.
@@ -79,6 +82,7 @@ func New(config Config) *API {
 		deliveries:    store.Deliveries{DB: config.DB},
 		errors:        store.Errors{DB: config.DB},
 		events:        store.Events{DB: config.DB},
+		lists:         store.Lists{DB: config.DB},
 	}
 }
 

@@ -163,22 +163,42 @@ func checkIDs(ids []string) error {
 	return nil
 }
 
+// reader gives what notifications are read with at this moment, and the catalog.
+func (a *API) reader(ctx context.Context) (rule.Reader, catalog.Set, error) {
+	models, err := catalog.Load(ctx, a.config.DB)
+	if err != nil {
+		return rule.Reader{}, nil, err
+	}
+	lists, err := a.lists.IDs(ctx)
+	if err != nil {
+		return rule.Reader{}, nil, err
+	}
+	return a.readerOf(models, lists), models, nil
+}
+
+func (a *API) readerOf(models catalog.Set, lists map[string]bool) rule.Reader {
+	return rule.Reader{
+		Models: models, Addresses: a.config.Addresses, Settings: a.config.Rules,
+		HasList: func(id string) bool { return lists[id] },
+	}
+}
+
 // validate holds a notification to the rules, with everything that is wrong at once.
 func (a *API) validate(ctx context.Context, n *rule.Notification) error {
-	models, err := catalog.Load(ctx, a.config.DB)
+	reader, _, err := a.reader(ctx)
 	if err != nil {
 		return err
 	}
-	return check(n, models, a.config.Addresses, "")
+	return check(reader, n, "")
 }
 
 // maxAlertDays is what the column holds on both databases.
 const maxAlertDays = math.MaxInt32
 
 // check gives what is wrong with a notification, by field; prefix goes before each field's name.
-func check(n *rule.Notification, models rule.Models, addresses rule.Addresses, prefix string) error {
+func check(reader rule.Reader, n *rule.Notification, prefix string) error {
 	wrong := map[string]string{}
-	for name, message := range rule.Validate(n, models, addresses) {
+	for name, message := range reader.Validate(n) {
 		wrong[prefix+name] = message
 	}
 	if days := n.AlertDays; days != nil && (*days < 0 || *days > maxAlertDays) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/silquetech/silque-notifications/internal/catalog"
+	"github.com/silquetech/silque-notifications/internal/ledger"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
@@ -34,6 +34,8 @@ type preview struct {
 	Subject    string             `json:"subject"`
 	Text       string             `json:"text"`
 	HTML       string             `json:"html"`
+	// Problems lists what could not be read: related rows, saved lists.
+	Problems []string `json:"problems"`
 }
 
 type previewCondition struct {
@@ -49,14 +51,11 @@ type previewRecipient struct {
 	From    string `json:"from"`
 	Problem string `json:"problem"`
 	Detail  string `json:"detail"`
+	// Locale is the language of its message; empty for the notification's own texts.
+	Locale string `json:"locale"`
+	// Copy: it gets a copy (Cc).
+	Copy bool `json:"copy"`
 }
-
-// The problems that a recipient can have.
-const (
-	problemEmpty     = "empty"
-	problemInvalid   = "invalid"
-	problemDuplicate = "duplicate"
-)
 
 func (a *API) previewNotification(c *gin.Context) error {
 	var in previewInput
@@ -67,11 +66,11 @@ func (a *API) previewNotification(c *gin.Context) error {
 		return invalid(wrong)
 	}
 	ctx := c.Request.Context()
-	models, err := catalog.Load(ctx, a.config.DB)
+	reader, models, err := a.reader(ctx)
 	if err != nil {
 		return err
 	}
-	n, err := a.previewed(ctx, in, models)
+	n, err := a.previewed(ctx, in, reader)
 	if err != nil {
 		return err
 	}
@@ -82,7 +81,7 @@ func (a *API) previewNotification(c *gin.Context) error {
 	if in.Model != "" && in.Model != n.Model {
 		return invalid(map[string]string{"model": "the notification is for " + n.Model})
 	}
-	compiled, err := rule.Compile(n, m)
+	compiled, err := reader.Compile(n)
 	if err != nil {
 		return invalid(map[string]string{in.place(): err.Error()})
 	}
@@ -90,7 +89,11 @@ func (a *API) previewNotification(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, a.previewOf(n, compiled, scope, assumed))
+	scope, problems, err := compiled.Load(ctx, ledger.NewSource(a.config.DB), scope)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, previewOf(compiled.Decide(scope, a.config.Addresses, assumed), problems))
 }
 
 // wrong says what is wrong with the input itself, all at once.
@@ -124,7 +127,7 @@ func (in previewInput) place() string {
 }
 
 // previewed gives the notification: the one in the body when it is valid, or the one that has the ID.
-func (a *API) previewed(ctx context.Context, in previewInput, models catalog.Set) (*rule.Notification, error) {
+func (a *API) previewed(ctx context.Context, in previewInput, reader rule.Reader) (*rule.Notification, error) {
 	if in.Notification == nil {
 		n, err := a.notifications.Get(ctx, in.NotificationID)
 		if errors.Is(err, store.ErrNotFound) {
@@ -133,7 +136,7 @@ func (a *API) previewed(ctx context.Context, in previewInput, models catalog.Set
 		return n, err
 	}
 	n := in.Notification.notification(true)
-	return n, check(n, models, a.config.Addresses, "notification.")
+	return n, check(reader, n, "notification.")
 }
 
 // scope gives the documents that the notification sees. Assumed says that there is one row only, from which a change as
@@ -180,52 +183,27 @@ func (a *API) row(ctx context.Context, m *rule.Model, key string) (json.RawMessa
 	return row, nil
 }
 
-// previewOf does what the worker does with a change, and keeps every step for people to see.
-func (a *API) previewOf(n *rule.Notification, compiled *rule.Compiled, scope rule.Scope, assumed bool) preview {
-	verdict := compiled.Judge(scope)
-	p := preview{Sends: verdict.Sends, Reason: verdict.Reason, Conditions: make([]previewCondition, len(verdict.Lines))}
-	for i, line := range verdict.Lines {
+// previewOf shows every step of what the worker would do with the change.
+func previewOf(o rule.Outcome, problems []rule.Problem) preview {
+	p := preview{
+		Sends: o.Decision == rule.Sends, Reason: o.Reason,
+		Conditions: make([]previewCondition, len(o.Verdict.Lines)), Recipients: make([]previewRecipient, len(o.Recipients)),
+		Subject: o.Content.Subject, Text: o.Content.Text, HTML: o.Content.HTML,
+		Problems: make([]string, 0, len(problems)),
+	}
+	if p.Sends {
+		p.Reason = o.Verdict.Reason
+	}
+	for i, line := range o.Verdict.Lines {
 		p.Conditions[i] = previewCondition{Line: line.Line, Text: line.Text, Result: line.Result, Error: line.Error}
 	}
-	if !assumed {
-		if fires, reason := compiled.Fires(scope); !fires {
-			p.Sends, p.Reason = false, reason
+	for i, r := range o.Recipients {
+		p.Recipients[i] = previewRecipient{
+			Address: r.Address, From: r.From, Problem: r.Problem, Detail: r.Detail, Locale: r.Locale, Copy: r.Copy,
 		}
 	}
-	p.Recipients = a.previewRecipients(n.Channel, compiled.Candidates(scope))
-	reachable := slices.ContainsFunc(p.Recipients, func(r previewRecipient) bool { return r.Problem == "" })
-	if p.Sends && !reachable {
-		p.Sends, p.Reason = false, "no recipient has a valid address"
+	for _, problem := range problems {
+		p.Problems = append(p.Problems, problem.Message)
 	}
-	content, err := compiled.Render(scope)
-	if err != nil {
-		p.Sends, p.Reason = false, "the message cannot be rendered: "+err.Error()
-		return p
-	}
-	p.Subject, p.Text, p.HTML = content.Subject, content.Text, content.HTML
 	return p
-}
-
-func (a *API) previewRecipients(channel rule.Channel, candidates []rule.Candidate) []previewRecipient {
-	recipients := make([]previewRecipient, len(candidates))
-	seen := map[string]bool{}
-	for i, candidate := range candidates {
-		r := previewRecipient{Address: candidate.Value, From: candidate.From}
-		address, err := "", error(nil)
-		if candidate.Value != "" {
-			address, err = a.config.Addresses.Normalize(channel, candidate.Value)
-		}
-		switch {
-		case candidate.Value == "":
-			r.Problem, r.Detail = problemEmpty, "it is empty"
-		case err != nil:
-			r.Problem, r.Detail = problemInvalid, err.Error()
-		case seen[address]:
-			r.Address, r.Problem, r.Detail = address, problemDuplicate, "the address is there already"
-		default:
-			r.Address, seen[address] = address, true
-		}
-		recipients[i] = r
-	}
-	return recipients
 }

@@ -72,7 +72,7 @@ func (a *API) suggestions(m *rule.Model, models catalog.Set, channel rule.Channe
 // acceptable asks the validation itself, so that no suggestion is refused when the notification is saved.
 func (a *API) acceptable(m *rule.Model, models catalog.Set, channel rule.Channel, documentField string) bool {
 	n := &rule.Notification{Channel: channel, Model: m.Name, Recipients: []rule.Recipient{{DocumentField: documentField}}}
-	_, refused := rule.Validate(n, models, a.config.Addresses)["recipients[0].document_field"]
+	_, refused := a.readerOf(models, nil).Validate(n)["recipients[0].document_field"]
 	return !refused
 }
 

@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/internal/store"
+)
+
+// Source reads related rows and saved lists for one event: what it has read it keeps, so that many notifications that
+// look at the same customer read it once. It is not safe for concurrent use.
+func (l *Ledger) Source(rule.Models) rule.Source { return NewSource(l.db) }
+
+// NewSource is Source for those who have a database and no ledger, such as a preview.
+func NewSource(db *gorm.DB) rule.Source {
+	return &source{rows: store.Rows{DB: db}, lists: store.Lists{DB: db},
+		readRows: make(map[string][]rule.Document), readLists: make(map[string][]rule.ListEntry)}
+}
+
+type source struct {
+	rows      store.Rows
+	lists     store.Lists
+	readRows  map[string][]rule.Document
+	readLists map[string][]rule.ListEntry
+}
+
+// Rows gives rows of a model, as rule.Source promises.
+func (s *source) Rows(ctx context.Context, m *rule.Model, where []rule.Equal, limit int) ([]rule.Document, error) {
+	asked := fmt.Sprintf("%s %d %v", m.Name, limit, where)
+	if known, ok := s.readRows[asked]; ok {
+		return known, nil
+	}
+	snapshots, err := s.rows.Matching(ctx, m, where, limit)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]rule.Document, 0, len(snapshots))
+	for _, snapshot := range snapshots {
+		row, err := rule.DecodeDocument(m, json.RawMessage(snapshot))
+		if err != nil {
+			return nil, rule.ErrUnreadable // its columns are not what the catalog says
+		}
+		rows = append(rows, row)
+	}
+	s.readRows[asked] = rows
+	return rows, nil
+}
+
+// List gives the entries of a saved list, as rule.Source promises.
+func (s *source) List(ctx context.Context, id string) ([]rule.ListEntry, error) {
+	if known, ok := s.readLists[id]; ok {
+		return known, nil
+	}
+	list, err := s.lists.Get(ctx, id)
+	if err == store.ErrNotFound { //nolint:errorlint // Get gives it bare
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.readLists[id] = list.Entries
+	return list.Entries, nil
+}

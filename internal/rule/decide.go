@@ -1,0 +1,209 @@
+package rule
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Decision is what a notification does with a change.
+type Decision string
+
+// The decisions.
+const (
+	Sends       Decision = "sends"
+	Unchanged   Decision = "value_unchanged"
+	FalseLines  Decision = "condition_false"
+	NoRecipient Decision = "no_valid_recipient"
+	Invalid     Decision = "invalid_rule"
+)
+
+// Outcome is what a notification does with a change, step by step: the worker carries it out, and people see it in
+// previews.
+type Outcome struct {
+	Decision Decision
+	// Reason says it for people; empty when it sends.
+	Reason string
+	// Verdict is what the conditions say. It is there even when the trigger did not fire.
+	Verdict    Verdict
+	Recipients []Addressee
+	// Messages holds one for each address, when it sends.
+	Messages []Message
+	// Content is what it says to a recipient without a language of its own, whether or not it sends.
+	Content  Content
+	Problems []Problem
+}
+
+// Addressee is a candidate after the check.
+type Addressee struct {
+	Candidate
+	// Address is the candidate's in normal form; as it was found when there is a problem.
+	Address string
+	// Problem is empty for one that is told, and one of the Problem constants otherwise; Detail explains it.
+	Problem string
+	Detail  string
+	// Locale is the language in which it is told; empty for the notification's own texts.
+	Locale string
+}
+
+// The problems that a candidate can have.
+const (
+	ProblemEmpty     = "empty"
+	ProblemInvalid   = "invalid"
+	ProblemDuplicate = "duplicate"
+)
+
+// Message is what one address is told.
+type Message struct {
+	Address string
+	Locale  string
+	Content
+	Details Details
+}
+
+// Problem is something that a person must know of: it becomes a row of the error log. Its text holds no values.
+type Problem struct {
+	Code ErrCode
+	// Key tells the problems of one notification and event apart.
+	Key     string
+	Message string
+}
+
+// Decide says what the notification does with a change, of which Load has read what else the rule wants to see. With
+// assume, the trigger is taken to have fired: a preview of a row has no change to look at.
+func (c *Compiled) Decide(s Scope, addresses Addresses, assume bool) Outcome {
+	o := Outcome{Verdict: c.Judge(s)}
+	for _, line := range o.Verdict.Lines {
+		if line.Error != "" {
+			o.report(ConditionEvalFail, fmt.Sprintf("line %d", line.Line), fmt.Sprintf("condition line %d: %s", line.Line, line.Error))
+		}
+	}
+	o.Recipients = c.addressees(s, addresses)
+	content, err := c.Render(s, "")
+	o.Content = content
+	fires, reason := c.Fires(s)
+	switch {
+	case !fires && !assume:
+		o.Decision, o.Reason = Unchanged, reason
+		if c.outdated() {
+			o.report(ConditionEvalFail, "trigger", reason)
+		}
+		return o
+	case !o.Verdict.Sends:
+		o.Decision, o.Reason = FalseLines, o.Verdict.Reason
+		return o
+	}
+	told := o.told(c.channel)
+	switch {
+	case len(told) == 0:
+		o.Decision, o.Reason = NoRecipient, "no recipient has a valid address"
+	case err != nil:
+		o.invalid(err)
+	default:
+		o.write(c, s, told)
+	}
+	return o
+}
+
+// write makes a message for each address.
+func (o *Outcome) write(c *Compiled, s Scope, told []Addressee) {
+	texts := make(map[string]Content)
+	for _, to := range told {
+		content, ok := texts[to.Locale]
+		if !ok {
+			var err error
+			if content, err = c.Render(s, to.Locale); err != nil {
+				o.Messages = nil
+				o.invalid(err)
+				return
+			}
+			texts[to.Locale] = content
+		}
+		o.Messages = append(o.Messages, Message{Address: to.Address, Locale: to.Locale, Content: content})
+	}
+	o.Decision = Sends
+}
+
+// invalid says that the message cannot be made.
+func (o *Outcome) invalid(err error) {
+	code := TemplateParseFail
+	var coded *Error
+	if errors.As(err, &coded) && coded.Code != "" {
+		code = coded.Code
+	}
+	o.report(code, "render", err.Error())
+	o.Decision, o.Reason = Invalid, "the message cannot be rendered: "+err.Error()
+}
+
+// told lists those who get the message, and reports those who cannot.
+func (o *Outcome) told(channel Channel) []Addressee {
+	var told []Addressee
+	for _, r := range o.Recipients {
+		switch r.Problem {
+		case "":
+			told = append(told, r)
+		case ProblemEmpty, ProblemInvalid:
+			o.report(recipientCode(channel, r.From), "recipient "+r.From,
+				fmt.Sprintf("recipient %s gives no valid address: %s", r.From, r.Detail))
+		}
+	}
+	return told
+}
+
+// report keeps one problem of a key.
+func (o *Outcome) report(code ErrCode, key, message string) {
+	for _, p := range o.Problems {
+		if p.Key == key {
+			return
+		}
+	}
+	o.Problems = append(o.Problems, Problem{Code: code, Key: key, Message: message})
+}
+
+// addressees checks the candidates, and drops doubles.
+func (c *Compiled) addressees(s Scope, addresses Addresses) []Addressee {
+	seen := make(map[string]bool)
+	var found []Addressee
+	for _, candidate := range c.Candidates(s) {
+		a := c.addressee(candidate, addresses)
+		if a.Problem == "" && seen[a.Address] {
+			a.Problem, a.Detail = ProblemDuplicate, "the address is there already"
+		}
+		seen[a.Address] = seen[a.Address] || a.Problem == ""
+		found = append(found, a)
+	}
+	return found
+}
+
+// addressee takes the first of the candidate's addresses that is usable.
+func (c *Compiled) addressee(candidate Candidate, addresses Addresses) Addressee {
+	a := Addressee{Candidate: candidate, Address: candidate.Value, Problem: ProblemEmpty, Detail: "it is empty"}
+	for _, value := range append([]string{candidate.Value}, candidate.Instead...) {
+		if value == "" {
+			continue
+		}
+		address, err := addresses.Normalize(c.channel, value)
+		if err == nil {
+			a.Address, a.Problem, a.Detail = address, "", ""
+			return a
+		}
+		if a.Problem == ProblemEmpty {
+			a.Address, a.Problem, a.Detail = value, ProblemInvalid, err.Error()
+		}
+	}
+	return a
+}
+
+// recipientCode tells the Django app's four recipient errors apart: a document field that gives no address could not
+// be resolved, a direct address that is none is an error of the recipient itself.
+func recipientCode(channel Channel, from string) ErrCode {
+	switch {
+	case channel == Email && from == Direct:
+		return EmailRecipientError
+	case channel == Email:
+		return EmailRecipientResolveFail
+	case from == Direct:
+		return NumberRecipientError
+	default:
+		return NumberRecipientResolveFail
+	}
+}
