@@ -3,6 +3,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -34,6 +35,11 @@ type RetryProfile struct {
 	// Attempts counts the first one too.
 	Attempts int           `json:"attempts"`
 	Interval time.Duration `json:"interval"`
+}
+
+// Or fills what the profile leaves open from another one.
+func (r RetryProfile) Or(other RetryProfile) RetryProfile {
+	return RetryProfile{Attempts: cmp.Or(r.Attempts, other.Attempts), Interval: cmp.Or(r.Interval, other.Interval)}
 }
 
 // Ledger is the application's database as the steps see it.
@@ -144,8 +150,10 @@ type Claim struct {
 	// Attempt is its number, from 1; zero when there is nothing to do, because the delivery has ended.
 	Attempt int
 	// Taken is whether the provider has the message of a delivery that has ended.
-	Taken   bool
-	Message Message
+	Taken bool
+	// Suppressed: the delivery ended without a message, because it was no longer of use.
+	Suppressed bool
+	Message    Message
 	// DoubtfulSince is set when an earlier attempt may have reached the provider: when it began.
 	DoubtfulSince *time.Time
 }

@@ -25,6 +25,8 @@ type SendInput struct {
 type SendResult struct {
 	// Taken: the provider has the message. False when the delivery had ended otherwise before this send.
 	Taken bool `json:"taken"`
+	// Suppressed: it was no longer of use to send it.
+	Suppressed bool `json:"suppressed,omitempty"`
 }
 
 // SendEmail hands an email to the mail server.
@@ -51,7 +53,7 @@ func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInpu
 		return SendResult{}, a.interrupted("claim delivery "+in.DeliveryID, err)
 	}
 	if claim.Attempt == 0 {
-		return SendResult{Taken: claim.Taken}, nil
+		return SendResult{Taken: claim.Taken, Suppressed: claim.Suppressed}, nil
 	}
 	attempt := a.handOver(ctx, channel, claim)
 	attempt.DeliveryID, attempt.Number = in.DeliveryID, claim.Attempt

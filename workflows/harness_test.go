@@ -27,6 +27,8 @@ import (
 // house is the whole way behind the workflow: a real database, the real activities, and providers that answer as a test
 // says. Time is virtual.
 type house struct {
+	// activities are those of the last environment.
+	activities *activities.Activities
 	t      *testing.T
 	db     *gorm.DB
 	ledger *faultyLedger
@@ -63,7 +65,7 @@ func (h *house) freshEnvironment() *testsuite.TestWorkflowEnvironment {
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
 	env.RegisterWorkflow(workflows.SendNotification)
-	env.RegisterActivity(&activities.Activities{
+	h.activities = &activities.Activities{
 		Ledger: h.ledger,
 		Senders: map[rule.Channel]activities.Sender{
 			rule.Email: h.sender, rule.SMS: h.sender, rule.WhatsApp: h.sender,
@@ -72,7 +74,8 @@ func (h *house) freshEnvironment() *testsuite.TestWorkflowEnvironment {
 		Retry:     activities.RetryProfile{Attempts: 3, Interval: time.Minute},
 		Log:       quiet,
 		Now:       func() time.Time { return time.Now().UTC() },
-	})
+	}
+	env.RegisterActivity(h.activities)
 	return env
 }
 

@@ -53,4 +53,5 @@ const (
 	OutcomePartlyFailed Outcome = "partly_failed"
 	OutcomeFailed       Outcome = "failed"
 	OutcomeNothing      Outcome = "nothing_to_send"
+	OutcomeSuppressed   Outcome = "suppressed"
 )

@@ -48,7 +48,8 @@ func sendOptions(ctx workflow.Context, d activities.Planned, r activities.RetryP
 		TaskQueue:           ChannelQueue(workflow.GetInfo(ctx).TaskQueueName, d.Channel),
 		StartToCloseTimeout: sendTimeout,
 		WaitForCancellation: true, // a hand-over under way comes to its end, and its end counts
-		RetryPolicy:         sendProfile(r),
+		RetryPolicy:         sendProfile(d.Retry.Or(r)),
+		Priority:            temporal.Priority{PriorityKey: d.Priority},
 		Summary:             string(d.Channel) + " · delivery " + d.ID,
 	}
 }

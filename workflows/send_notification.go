@@ -20,11 +20,15 @@ type SendNotificationInput struct {
 type Tally struct {
 	Sent   int `json:"sent"`
 	Failed int `json:"failed"`
+	// Suppressed deliveries were no longer of use when their turn came.
+	Suppressed int `json:"suppressed,omitempty"`
 }
 
 // Outcome sums the tally up.
 func (t Tally) Outcome() Outcome {
 	switch {
+	case t.Failed == 0 && t.Sent == 0 && t.Suppressed > 0:
+		return OutcomeSuppressed
 	case t.Failed == 0 && t.Sent == 0:
 		return OutcomeNothing
 	case t.Failed == 0:
@@ -104,6 +108,8 @@ func sendAll(ctx workflow.Context, plan activities.Plan, tally *Tally) error {
 				tally.Sent++
 			case notDelivered:
 				tally.Failed++
+			case suppressed:
+				tally.Suppressed++
 			}
 		})
 	}
@@ -117,14 +123,18 @@ type end int
 const (
 	delivered end = iota
 	notDelivered
+	suppressed
 )
 
 // deliver sends one delivery, and records its failure when the attempts are used up.
 func deliver(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) end {
 	result, failure := send(ctx, d, r)
 	if failure == nil {
-		if result.Taken {
+		switch {
+		case result.Taken:
 			return delivered
+		case result.Suppressed:
+			return suppressed
 		}
 		return notDelivered // it had ended already
 	}
@@ -174,7 +184,11 @@ func settle(ctx workflow.Context, eventIDs []string) error {
 
 // showProgress writes the tally where Temporal Web UI shows it; it costs no event.
 func showProgress(ctx workflow.Context, t Tally) {
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%d sent, %d failed", t.Sent, t.Failed))
+	details := fmt.Sprintf("%d sent, %d failed", t.Sent, t.Failed)
+	if t.Suppressed > 0 {
+		details += fmt.Sprintf(", %d suppressed", t.Suppressed)
+	}
+	workflow.SetCurrentDetails(ctx, details)
 }
 
 // activityID is the delivery's ID, so that an event of the history names its delivery; a send that began anew gets a suffix.

@@ -23,7 +23,7 @@ func (l *Ledger) Claim(ctx context.Context, deliveryID, retryEventID string, now
 		return activities.Claim{}, err
 	}
 	if attempt == 0 {
-		return activities.Claim{Taken: before.Taken()}, nil
+		return activities.Claim{Taken: before.Taken(), Suppressed: before.Status == store.DeliverySuppressed}, nil
 	}
 	claim := activities.Claim{
 		Attempt: attempt,

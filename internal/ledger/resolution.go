@@ -86,9 +86,10 @@ func errorsOf(r activities.Resolution) []*store.ErrorEntry {
 // reopen makes a failed delivery pending again because a person asked, and says why not when it cannot.
 func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution, now time.Time) (reason string, err error) {
 	result := tx.Model(&store.Delivery{}).
-		Where("id = ? AND status IN ?", r.Reopen, []store.DeliveryStatus{store.DeliveryFailed, store.DeliveryUnknown}).
+		Where("id = ? AND status IN ?", r.Reopen, store.Retryable).
 		Updates(map[string]any{
-			"status": store.DeliveryPending, "retry_event_id": r.EventID, "workflow_id": workflowID, "updated_at": now,
+			"valid_until": nil, // a person wants it after all
+			"status":      store.DeliveryPending, "retry_event_id": r.EventID, "workflow_id": workflowID, "updated_at": now,
 		})
 	if result.Error != nil {
 		return "", fmt.Errorf("ledger: reopen delivery %s: %w", r.Reopen, result.Error)

@@ -27,6 +27,9 @@ const (
 	DeliverySuppressed DeliveryStatus = "suppressed" // it is no longer of use, or the address does not want it
 )
 
+// Retryable are the statuses of deliveries that a person may want handed over again.
+var Retryable = []DeliveryStatus{DeliveryFailed, DeliveryUnknown}
+
 // Delivery is one message to one address on one channel, because of one event and one notification.
 type Delivery struct {
 	ID                  string `gorm:"primaryKey"`
@@ -175,10 +178,13 @@ func (s Deliveries) Claim(ctx context.Context, id, retryEventID string, now time
 		if before.Done() || before.RetryEventID != retryEventID {
 			return nil
 		}
-		attempt = before.Attempts + 1
 		if err := keepLost(tx, before, now); err != nil {
 			return err
 		}
+		if suppressed, err := expire(tx, before, now); err != nil || suppressed {
+			return err
+		}
+		attempt = before.Attempts + 1
 		return tx.Model(&Delivery{}).Where("id = ?", id).
 			Updates(map[string]any{"status": DeliverySending, "attempts": attempt, "claimed_at": now, "updated_at": now}).Error
 	})
@@ -201,6 +207,25 @@ func keepLost(tx *gorm.DB, before *Delivery, now time.Time) error {
 		StartedAt: *before.ClaimedAt, FinishedAt: now,
 	}
 	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&lost).Error
+}
+
+// ExpiredCode is the code of a delivery that was of use until a moment that has passed.
+const ExpiredCode = "expired"
+
+// expire ends a delivery whose time is over, as suppressed. One that an earlier attempt may have brought to its provider
+// is brought to its end all the same: whether it arrived must not stay open.
+func expire(tx *gorm.DB, d *Delivery, now time.Time) (suppressed bool, err error) {
+	if d.ValidUntil == nil || !now.After(*d.ValidUntil) {
+		return false, nil
+	}
+	var doubtful int64
+	err = tx.Model(&Attempt{}).Where("delivery_id = ? AND outcome = ?", d.ID, string(DeliveryUnknown)).Count(&doubtful).Error
+	if err != nil || doubtful > 0 {
+		return false, err
+	}
+	d.Status, d.ErrorCode = DeliverySuppressed, ExpiredCode
+	return true, tx.Model(&Delivery{}).Where("id = ?", d.ID).
+		Updates(map[string]any{"status": d.Status, "error_code": d.ErrorCode, "updated_at": now}).Error
 }
 
 // Finish records how an attempt ended, and what that makes of the delivery. Answers can come late, when the workflow has

@@ -272,3 +272,46 @@ func TestIDsOfAFilterComeOldestFirstInParts(t *testing.T) {
 		}
 	})
 }
+
+func TestADeliveryThatIsNoLongerOfUseIsSuppressedWhenItsTurnComes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		until    time.Duration
+		doubtful bool
+		status   store.DeliveryStatus
+		attempt  int
+	}{
+		{"before its time is over", time.Minute, false, store.DeliverySending, 1},
+		{"after it", -time.Minute, false, store.DeliverySuppressed, 0},
+		{"after it, when an earlier attempt may have arrived", -time.Minute, true, store.DeliverySending, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+				s, now := store.Deliveries{DB: db}, time.Now().UTC().Truncate(time.Microsecond)
+				until := now.Add(test.until)
+				d := &store.Delivery{ID: "d", EventID: "e", Channel: "email", Address: "ann@example.com",
+					Status: store.DeliveryPending, CreatedAt: now, UpdatedAt: now, ValidUntil: &until}
+				if test.doubtful {
+					d.Attempts = 1
+					lost := store.Attempt{DeliveryID: "d", Number: 1, Outcome: "unknown", StartedAt: now, FinishedAt: now}
+					if err := db.Create(&lost).Error; err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := s.InsertTx(db, []*store.Delivery{d}); err != nil {
+					t.Fatal(err)
+				}
+				_, attempt, err := s.Claim(t.Context(), "d", "", now)
+				if err != nil || attempt != test.attempt {
+					t.Fatalf("attempt %d, error %v; want %d", attempt, err, test.attempt)
+				}
+				got, err := s.Get(t.Context(), "d")
+				if err != nil || got.Status != test.status {
+					t.Errorf("status %s, error %v; want %s", got.Status, err, test.status)
+				}
+			})
+		})
+	}
+}

@@ -20,9 +20,6 @@ import (
 // maxRetries bounds the deliveries of one call: they become events in one transaction.
 const maxRetries = 1000
 
-// retryable are the statuses of deliveries that a person may want handed over again.
-var retryable = []store.DeliveryStatus{store.DeliveryFailed, store.DeliveryUnknown}
-
 // Why a delivery was passed over.
 const (
 	reasonNotFound  = "not_found"
@@ -123,8 +120,8 @@ func (in retryInput) check() error {
 	if f := in.Filter; f.Channel != "" && !slices.Contains(rule.Channels, f.Channel) {
 		wrong["filter.channel"] = "must be " + alternatives(rule.Channels)
 	}
-	if f := in.Filter; f.Status != "" && !slices.Contains(retryable, f.Status) {
-		wrong["filter.status"] = "must be " + alternatives(retryable)
+	if f := in.Filter; f.Status != "" && !slices.Contains(store.Retryable, f.Status) {
+		wrong["filter.status"] = "must be " + alternatives(store.Retryable)
 	}
 	for name, id := range map[string]string{
 		"filter.event_id": in.Filter.EventID, "filter.notification_id": in.Filter.NotificationID,
@@ -141,7 +138,7 @@ func (in retryInput) check() error {
 
 // matching gives the deliveries of a filter that can be retried, oldest first, up to maxRetries, and whether there are more.
 func (a *API) matching(ctx context.Context, f retryFilter, after string) (ids []string, more bool, err error) {
-	for _, status := range retryable {
+	for _, status := range store.Retryable {
 		if f.Status != "" && f.Status != status {
 			continue
 		}
@@ -206,7 +203,7 @@ func retries(
 		case !known:
 			result.Skipped = append(result.Skipped, skipped{id, reasonNotFound})
 			continue
-		case !slices.Contains(retryable, status):
+		case !slices.Contains(store.Retryable, status):
 			result.Skipped = append(result.Skipped, skipped{id, reasonNotFailed})
 			continue
 		case underWay[id] == "":
