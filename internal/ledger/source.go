@@ -2,7 +2,7 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -40,7 +40,7 @@ func (s *source) Rows(ctx context.Context, m *rule.Model, where []rule.Equal, li
 	}
 	rows := make([]rule.Document, 0, len(snapshots))
 	for _, snapshot := range snapshots {
-		row, err := rule.DecodeDocument(m, json.RawMessage(snapshot))
+		row, err := rule.DecodeDocument(m, snapshot)
 		if err != nil {
 			return nil, rule.ErrUnreadable // its columns are not what the catalog says
 		}
@@ -56,7 +56,7 @@ func (s *source) List(ctx context.Context, id string) ([]rule.ListEntry, error) 
 		return known, nil
 	}
 	list, err := s.lists.Get(ctx, id)
-	if err == store.ErrNotFound { //nolint:errorlint // Get gives it bare
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {

@@ -39,6 +39,7 @@ func (r Reader) Validate(n *Notification) FieldErrors {
 	v.templates()
 	v.conditions()
 	v.recipients()
+	v.sending()
 	return v.errs
 }
 

@@ -48,3 +48,13 @@ func (f EventFilter) apply(query *gorm.DB) *gorm.DB {
 	}
 	return query
 }
+
+// Recent reads a model's last events with their snapshots, newest first.
+func (s Events) Recent(ctx context.Context, model string, limit int) (events []*outbox.Event, err error) {
+	err = session(s.DB).WithContext(ctx).Omit("decisions").Where(map[string]any{"model": model}).
+		Order("id DESC").Limit(limit).Find(&events).Error
+	if err != nil {
+		return nil, fmt.Errorf("store: recent events of %s: %w", model, err)
+	}
+	return events, nil
+}

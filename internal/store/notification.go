@@ -42,6 +42,7 @@ type versionRow struct {
 	TriggerName    rule.Trigger
 	Active         bool
 	Definition     outbox.Snapshot
+	Change         Change
 	ChangedBy      string
 	ChangedAt      time.Time
 }
@@ -117,7 +118,7 @@ func (s Notifications) Create(ctx context.Context, n *rule.Notification, by stri
 		if err := tx.Create(row).Error; err != nil {
 			return err
 		}
-		return keepVersion(tx, n, n.Active, revision, by, now)
+		return keepVersion(tx, n, Created, revision, by, now)
 	})
 }
 
@@ -141,7 +142,7 @@ func (s Notifications) Update(ctx context.Context, n *rule.Notification, by stri
 		if err := tx.Save(row).Error; err != nil {
 			return err
 		}
-		return keepVersion(tx, n, n.Active, revision, by, now)
+		return keepVersion(tx, n, Changed, revision, by, now)
 	})
 }
 
@@ -160,13 +161,17 @@ func (s Notifications) Delete(ctx context.Context, id, by string) error {
 			return err
 		}
 		n.Version++
-		return keepVersion(tx, n, false, revision, by, now)
+		return keepVersion(tx, n, Deleted, revision, by, now)
 	})
 }
 
 // SetActive activates or deactivates notifications; those that are so already, or that are gone, are left alone. It
 // gives the number that changed.
 func (s Notifications) SetActive(ctx context.Context, ids []string, active bool, by string) (changed int, err error) {
+	change := Deactivated
+	if active {
+		change = Activated
+	}
 	err = s.change(ctx, func(tx *gorm.DB, revision int64, now time.Time) error {
 		var rows []notificationRow
 		if err := tx.Where("id IN ? AND active <> ?", ids, active).Find(&rows).Error; err != nil {
@@ -187,7 +192,7 @@ func (s Notifications) SetActive(ctx context.Context, ids []string, active bool,
 			if err := tx.Save(row).Error; err != nil {
 				return err
 			}
-			if err := keepVersion(tx, n, active, revision, by, now); err != nil {
+			if err := keepVersion(tx, n, change, revision, by, now); err != nil {
 				return err
 			}
 		}
@@ -247,7 +252,7 @@ func (s Notifications) change(ctx context.Context, apply func(tx *gorm.DB, revis
 }
 
 // keepVersion ends the state before and begins this one.
-func keepVersion(tx *gorm.DB, n *rule.Notification, active bool, revision int64, by string, now time.Time) error {
+func keepVersion(tx *gorm.DB, n *rule.Notification, change Change, revision int64, by string, now time.Time) error {
 	definition, err := json.Marshal(n)
 	if err != nil {
 		return err
@@ -259,8 +264,8 @@ func keepVersion(tx *gorm.DB, n *rule.Notification, active bool, revision int64,
 	}
 	return tx.Create(&versionRow{
 		NotificationID: n.ID, Version: n.Version, RevisionFrom: revision,
-		Model: n.Model, TriggerName: n.Trigger, Active: active,
-		Definition: definition, ChangedBy: by, ChangedAt: now,
+		Model: n.Model, TriggerName: n.Trigger, Active: n.Active && change != Deleted,
+		Definition: definition, Change: change, ChangedBy: by, ChangedAt: now,
 	}).Error
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/rules"
 )
 
 // prefix is where the API lives; a change of the contract that breaks clients gets another.
@@ -55,6 +56,7 @@ type Config struct {
 // API answers the calls. Make one with New.
 type API struct {
 	config        Config
+	book          *rules.Book
 	notifications store.Notifications
 	deliveries    store.Deliveries
 	errors        store.Errors
@@ -77,7 +79,10 @@ func New(config Config) *API {
 		config.MaxBody = defaultMaxBody
 	}
 	return &API{
-		config:        config,
+		config: config,
+		book: rules.New(config.DB, rules.Options{
+			Addresses: config.Addresses, Settings: config.Rules, OnChange: config.OnRuleChange,
+		}),
 		notifications: store.Notifications{DB: config.DB},
 		deliveries:    store.Deliveries{DB: config.DB},
 		errors:        store.Errors{DB: config.DB},
@@ -105,6 +110,14 @@ func (a *API) Register(r gin.IRouter) {
 	v1.PUT("/notifications/:id", a.handle(a.replaceNotification))
 	v1.DELETE("/notifications/:id", a.handle(a.deleteNotification))
 	post("/notifications/:id/duplicate", a.duplicateNotification)
+	get("/notifications/:id/versions", a.listVersions)
+	post("/notifications/compare", a.compareNotification)
+
+	get("/lists", a.listLists)
+	post("/lists", a.createList)
+	get("/lists/:id", a.getList)
+	v1.PUT("/lists/:id", a.handle(a.replaceList))
+	v1.DELETE("/lists/:id", a.handle(a.deleteList))
 
 	get("/models", a.listModels)
 	get("/models/:model", a.getModel)

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 )
 
 var (
-	actions       = []rule.Action{rule.Create, rule.Update, rule.Delete, rule.Test, rule.Retry}
+	actions       = []rule.Action{rule.Create, rule.Update, rule.Delete, rule.Alert, rule.Test, rule.Retry}
 	eventStatuses = []outbox.Status{outbox.Pending, outbox.Started, outbox.Settled}
 	eventSources  = []outbox.Source{outbox.FromPlugin, outbox.FromAPI, outbox.FromStarter, outbox.FromConsole}
 )
@@ -38,7 +40,7 @@ type eventDetail struct {
 	event
 	Doc       json.RawMessage `json:"doc"`
 	OldDoc    json.RawMessage `json:"old_doc"`
-	Decisions json.RawMessage `json:"decisions"`
+	Decisions []decision      `json:"decisions"`
 	// Deliveries lists the IDs of the messages that came of it.
 	Deliveries []string `json:"deliveries"`
 }
@@ -86,14 +88,68 @@ func (a *API) getEvent(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	decisions, err := a.decisions(ctx, e)
+	if err != nil {
+		return err
+	}
 	detail := eventDetail{
 		event: eventOf(e), Doc: json.RawMessage(e.Doc), OldDoc: json.RawMessage(e.OldDoc),
-		Decisions: json.RawMessage(e.Decisions), Deliveries: make([]string, len(deliveries)),
+		Decisions: decisions, Deliveries: make([]string, len(deliveries)),
 	}
 	for i, d := range deliveries {
 		detail.Deliveries[i] = d.ID
 	}
 	return answer(c, http.StatusOK, detail)
+}
+
+// decision is what one candidate notification did with an event, and what became of that notification since.
+type decision struct {
+	NotificationID string        `json:"notification_id"`
+	Version        int64         `json:"version"`
+	Outcome        rule.Decision `json:"outcome"`
+	Detail         string        `json:"detail"`
+	Deliveries     int           `json:"deliveries"`
+	// Title is the notification's as it is now; empty when it is gone.
+	Title string `json:"title"`
+	// Since is changed, deactivated or deleted when the notification is no longer as it was when the row changed, which
+	// is how it was judged; empty otherwise.
+	Since string `json:"since"`
+}
+
+func (a *API) decisions(ctx context.Context, e *outbox.Event) ([]decision, error) {
+	if e.Decisions == nil {
+		return nil, nil // it has not been resolved
+	}
+	var found []decision
+	if err := json.Unmarshal(e.Decisions, &found); err != nil {
+		return nil, fmt.Errorf("api: decisions of event %s: %w", e.ID, err)
+	}
+	ids := make([]string, len(found))
+	for i, d := range found {
+		ids[i] = d.NotificationID
+	}
+	current, err := a.notifications.Current(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		found[i].Title, found[i].Since = became(current[found[i].NotificationID], found[i].Version)
+	}
+	return filled(found), nil
+}
+
+// became says what a notification is now that was judged in a version.
+func became(n *rule.Notification, version int64) (title, since string) {
+	switch {
+	case n == nil:
+		return "", "deleted"
+	case !n.Active:
+		return n.Title, "deactivated"
+	case n.Version != version:
+		return n.Title, "changed"
+	default:
+		return n.Title, ""
+	}
 }
 
 // utc gives a time in UTC; Postgres gives it in the zone of the process.

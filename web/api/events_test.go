@@ -172,7 +172,7 @@ func TestAnEventIsShownWithAllThatIsKnownOfIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		resolution := outbox.Resolution{EventID: id, WorkflowID: "send/" + id, Reason: "condition false at line 1",
-			Decisions: outbox.Snapshot(`[{"outcome":"condition"}]`), At: now}
+			Decisions: outbox.Snapshot(`[{"notification_id":"` + anID + `","version":1,"outcome":"condition_false","detail":"line 1","deliveries":0}]`), At: now}
 		if err := outbox.ResolveTx(db, resolution); err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +186,7 @@ func TestAnEventIsShownWithAllThatIsKnownOfIt(t *testing.T) {
 			settled["settled_at"] == nil || settled["started_at"] == nil {
 			t.Errorf("at the end: %v", settled)
 		}
-		if fmt.Sprint(settled["deliveries"]) != "["+d.ID+"]" || fmt.Sprint(settled["decisions"]) != "[map[outcome:condition]]" {
+		if fmt.Sprint(settled["deliveries"]) != "["+d.ID+"]" || fmt.Sprint(settled["decisions"]) != "[map[deliveries:0 detail:line 1 notification_id:"+anID+" outcome:condition_false since:deleted title: version:1]]" {
 			t.Errorf("deliveries %v, decisions %v", settled["deliveries"], settled["decisions"])
 		}
 		if doc, _ := settled["doc"].(map[string]any); doc["status"] != "APPROVED" || doc["amount"] != "12.50" {

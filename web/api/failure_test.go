@@ -23,7 +23,7 @@ func TestABrokenDatabaseIsAnInternalErrorWithoutDetails(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		s := serve(t, db, nil)
-		for _, table := range []string{"notify_notifications", "notify_events", "notify_deliveries", "notify_errors", "notify_models"} {
+		for _, table := range []string{"notify_notifications", "notify_events", "notify_deliveries", "notify_errors", "notify_models", "notify_lists", "notify_notification_versions"} {
 			if err := db.Exec("DROP TABLE " + table).Error; err != nil {
 				t.Fatal(err)
 			}
@@ -62,6 +62,10 @@ func bodyFor(path, method string) any {
 		return map[string]any{"filter": map[string]any{"address": "+12025550123"}}
 	case path == "/events":
 		return map[string]any{"model": "orders", "key": "7", "action": "create", "doc": row("NEW")}
+	case path == "/notifications/compare":
+		return map[string]any{"notification": input(nil)}
+	case strings.HasPrefix(path, "/lists"):
+		return map[string]any{"name": "On call"}
 	case path == "/test":
 		return map[string]any{"channel": "sms", "to": "+12025550123"}
 	default:

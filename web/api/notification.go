@@ -6,8 +6,23 @@ import (
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
 
-// notificationOf is a rule as clients see it: its own JSON, lists never null and times in UTC.
-func notificationOf(n *rule.Notification) rule.Notification {
+// notification is a rule as clients see it: its own JSON, lists never null and times in UTC.
+type notification struct {
+	rule.Notification
+	// Problems says, by field, what is wrong with it now: its model may have changed since it was saved.
+	Problems map[string]string `json:"problems"`
+}
+
+func notificationOf(n *rule.Notification, reader rule.Reader) notification {
+	out := notification{Notification: filledOut(n), Problems: reader.Validate(n)}
+	if out.Problems == nil {
+		out.Problems = map[string]string{}
+	}
+	return out
+}
+
+// filledOut gives a copy whose lists are never null.
+func filledOut(n *rule.Notification) rule.Notification {
 	out := *n
 	out.ValueChangeFields = filled(n.ValueChangeFields)
 	out.Recipients = filled(n.Recipients)
@@ -39,6 +54,7 @@ type notificationInput struct {
 	CreatedAt   json.RawMessage `json:"created_at"`
 	UpdatedAt   json.RawMessage `json:"updated_at"`
 	ActiveSince json.RawMessage `json:"active_since"`
+	Problems    json.RawMessage `json:"problems"`
 }
 
 // notification gives the rule; active is what it is when the client does not say.

@@ -1,20 +1,15 @@
 package api
 
 import (
-	"context"
 	"fmt"
-	"math"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/silquetech/silque-notifications/internal/catalog"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/rules"
 )
-
-// duplicatePrefix marks a copy's title, as in the original app's admin.
-const duplicatePrefix = "Duplicate - "
 
 // maxIDs bounds the IDs of one bulk call.
 const maxIDs = 1000
@@ -32,11 +27,16 @@ func (a *API) listNotifications(c *gin.Context) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	page, err := a.notifications.List(c.Request.Context(), filter, paging)
+	ctx := c.Request.Context()
+	page, err := a.notifications.List(ctx, filter, paging)
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, listOf(page, notificationOf))
+	reader, err := a.book.Reader(ctx)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, listOf(page, func(n *rule.Notification) notification { return notificationOf(n, reader) }))
 }
 
 func (a *API) getNotification(c *gin.Context) error {
@@ -44,11 +44,11 @@ func (a *API) getNotification(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	n, err := a.notifications.Get(c.Request.Context(), id)
+	n, err := a.book.Get(c.Request.Context(), id)
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, notificationOf(n))
+	return a.show(c, http.StatusOK, n)
 }
 
 func (a *API) createNotification(c *gin.Context) error {
@@ -58,15 +58,11 @@ func (a *API) createNotification(c *gin.Context) error {
 	}
 	ctx := c.Request.Context()
 	n := in.notification(true)
-	if err := a.validate(ctx, n); err != nil {
-		return err
+	if err := a.book.Create(ctx, n, changedBy); err != nil {
+		return named(err, "")
 	}
-	if err := a.notifications.Create(ctx, n, changedBy); err != nil {
-		return err
-	}
-	a.config.OnRuleChange(ctx)
 	c.Header("Location", c.FullPath()+"/"+n.ID)
-	return answer(c, http.StatusCreated, notificationOf(n))
+	return a.show(c, http.StatusCreated, n)
 }
 
 // replaceNotification replaces all of a notification, except that it stays as active as it is when the body does not
@@ -81,20 +77,16 @@ func (a *API) replaceNotification(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	before, err := a.notifications.Get(ctx, id)
+	before, err := a.book.Get(ctx, id)
 	if err != nil {
 		return err
 	}
 	n := in.notification(before.Active)
 	n.ID = id
-	if err := a.validate(ctx, n); err != nil {
-		return err
+	if err := a.book.Update(ctx, n, changedBy); err != nil {
+		return named(err, "")
 	}
-	if err := a.notifications.Update(ctx, n, changedBy); err != nil {
-		return err
-	}
-	a.config.OnRuleChange(ctx)
-	return answer(c, http.StatusOK, notificationOf(n))
+	return a.show(c, http.StatusOK, n)
 }
 
 func (a *API) deleteNotification(c *gin.Context) error {
@@ -103,10 +95,9 @@ func (a *API) deleteNotification(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	if err := a.notifications.Delete(ctx, id, changedBy); err != nil {
+	if err := a.book.Delete(ctx, id, changedBy); err != nil {
 		return err
 	}
-	a.config.OnRuleChange(ctx)
 	return noContent(c)
 }
 
@@ -117,16 +108,11 @@ func (a *API) duplicateNotification(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	n, err := a.notifications.Get(ctx, id)
+	n, err := a.book.Duplicate(ctx, id, changedBy)
 	if err != nil {
 		return err
 	}
-	n.Title, n.Active = duplicatePrefix+n.Title, false
-	if err := a.notifications.Create(ctx, n, changedBy); err != nil {
-		return err
-	}
-	a.config.OnRuleChange(ctx)
-	return answer(c, http.StatusCreated, notificationOf(n))
+	return a.show(c, http.StatusCreated, n)
 }
 
 func (a *API) activateNotifications(c *gin.Context) error   { return a.setActive(c, true) }
@@ -143,12 +129,9 @@ func (a *API) setActive(c *gin.Context, active bool) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	changed, err := a.notifications.SetActive(ctx, in.IDs, active, changedBy)
+	changed, err := a.book.SetActive(ctx, in.IDs, active, changedBy)
 	if err != nil {
 		return err
-	}
-	if changed > 0 {
-		a.config.OnRuleChange(ctx)
 	}
 	return answer(c, http.StatusOK, gin.H{"changed": changed})
 }
@@ -163,49 +146,30 @@ func checkIDs(ids []string) error {
 	return nil
 }
 
-// reader gives what notifications are read with at this moment, and the catalog.
-func (a *API) reader(ctx context.Context) (rule.Reader, catalog.Set, error) {
-	models, err := catalog.Load(ctx, a.config.DB)
-	if err != nil {
-		return rule.Reader{}, nil, err
-	}
-	lists, err := a.lists.IDs(ctx)
-	if err != nil {
-		return rule.Reader{}, nil, err
-	}
-	return a.readerOf(models, lists), models, nil
+// check gives what is wrong with a notification, by field; prefix goes before each field's name.
+func check(reader rule.Reader, n *rule.Notification, prefix string) error {
+	return named(reader.Validate(n).Err(), prefix)
 }
 
-func (a *API) readerOf(models catalog.Set, lists map[string]bool) rule.Reader {
-	return rule.Reader{
-		Models: models, Addresses: a.config.Addresses, Settings: a.config.Rules,
-		HasList: func(id string) bool { return lists[id] },
+// named turns what is wrong with a notification into the answer; prefix goes before each field's name. Other errors stay
+// as they are.
+func named(err error, prefix string) error {
+	wrong, ok := rules.IsInvalid(err)
+	if !ok {
+		return err
 	}
+	fields := make(map[string]string, len(wrong))
+	for name, message := range wrong {
+		fields[prefix+name] = message
+	}
+	return invalid(fields)
 }
 
-// validate holds a notification to the rules, with everything that is wrong at once.
-func (a *API) validate(ctx context.Context, n *rule.Notification) error {
-	reader, _, err := a.reader(ctx)
+// show answers with a notification as clients see it.
+func (a *API) show(c *gin.Context, status int, n *rule.Notification) error {
+	reader, err := a.book.Reader(c.Request.Context())
 	if err != nil {
 		return err
 	}
-	return check(reader, n, "")
-}
-
-// maxAlertDays is what the column holds on both databases.
-const maxAlertDays = math.MaxInt32
-
-// check gives what is wrong with a notification, by field; prefix goes before each field's name.
-func check(reader rule.Reader, n *rule.Notification, prefix string) error {
-	wrong := map[string]string{}
-	for name, message := range reader.Validate(n) {
-		wrong[prefix+name] = message
-	}
-	if days := n.AlertDays; days != nil && (*days < 0 || *days > maxAlertDays) {
-		wrong[prefix+"alert_days"] = fmt.Sprintf("must be a whole number from 0 to %d", maxAlertDays)
-	}
-	if len(wrong) > 0 {
-		return invalid(wrong)
-	}
-	return nil
+	return answer(c, status, notificationOf(n, reader))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,8 +22,10 @@ type previewInput struct {
 	NotificationID string             `json:"notification_id"`
 	Model          string             `json:"model"`
 	Key            string             `json:"key"`
-	Doc            json.RawMessage    `json:"doc"`
-	OldDoc         json.RawMessage    `json:"old_doc"`
+	// EventID names a recorded event, whose documents are looked at.
+	EventID string          `json:"event_id"`
+	Doc     json.RawMessage `json:"doc"`
+	OldDoc  json.RawMessage `json:"old_doc"`
 }
 
 // preview is what a notification would do, if it were active and the row changed as its trigger says.
@@ -66,7 +69,7 @@ func (a *API) previewNotification(c *gin.Context) error {
 		return invalid(wrong)
 	}
 	ctx := c.Request.Context()
-	reader, models, err := a.reader(ctx)
+	reader, err := a.book.Reader(ctx)
 	if err != nil {
 		return err
 	}
@@ -74,7 +77,7 @@ func (a *API) previewNotification(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	m, ok := models.Model(n.Model)
+	m, ok := reader.Models.Model(n.Model)
 	if !ok {
 		return invalid(map[string]string{"notification_id": "the notification's model is not registered any more"})
 	}
@@ -85,7 +88,7 @@ func (a *API) previewNotification(c *gin.Context) error {
 	if err != nil {
 		return invalid(map[string]string{in.place(): err.Error()})
 	}
-	scope, assumed, err := a.scope(ctx, in, n.Trigger, m)
+	scope, assumed, err := a.previewScope(ctx, in, n, m)
 	if err != nil {
 		return err
 	}
@@ -110,9 +113,13 @@ func (in previewInput) wrong() map[string]string {
 	}
 	documents := snapshot(in.Doc) != nil || snapshot(in.OldDoc) != nil
 	switch {
+	case in.EventID != "" && !isID(in.EventID):
+		wrong["event_id"] = "must be an ID"
+	case in.EventID != "" && (documents || in.Key != ""):
+		wrong["event_id"] = "name either an event, or a key, or doc and old_doc"
 	case documents && in.Key != "":
 		wrong["key"] = "name either a key or doc and old_doc"
-	case !documents && in.Key == "":
+	case !documents && in.Key == "" && in.EventID == "":
 		wrong["key"] = "name a row, by its key or as doc and old_doc"
 	}
 	return wrong
@@ -129,14 +136,45 @@ func (in previewInput) place() string {
 // previewed gives the notification: the one in the body when it is valid, or the one that has the ID.
 func (a *API) previewed(ctx context.Context, in previewInput, reader rule.Reader) (*rule.Notification, error) {
 	if in.Notification == nil {
-		n, err := a.notifications.Get(ctx, in.NotificationID)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, invalid(map[string]string{"notification_id": "no notification has this ID"})
-		}
-		return n, err
+		return a.saved(ctx, in.NotificationID)
 	}
 	n := in.Notification.notification(true)
 	return n, check(reader, n, "notification.")
+}
+
+// saved gives the notification that a body names by its ID.
+func (a *API) saved(ctx context.Context, id string) (*rule.Notification, error) {
+	n, err := a.book.Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, invalid(map[string]string{"notification_id": "no notification has this ID"})
+	}
+	return n, err
+}
+
+// previewScope gives what the notification sees: a recorded event, or documents.
+func (a *API) previewScope(
+	ctx context.Context, in previewInput, n *rule.Notification, m *rule.Model,
+) (scope rule.Scope, assumed bool, err error) {
+	if in.EventID == "" {
+		return a.scope(ctx, in, n.Trigger, m)
+	}
+	e, err := a.events.Get(ctx, in.EventID)
+	if errors.Is(err, store.ErrNotFound) {
+		return scope, false, invalid(map[string]string{"event_id": "no event has this ID"})
+	}
+	if err != nil {
+		return scope, false, err
+	}
+	if e.Model != n.Model {
+		return scope, false, invalid(map[string]string{"event_id": "the event is of another model than the notification"})
+	}
+	if reason := passedOver(n, e); reason != "" {
+		return scope, false, invalid(map[string]string{"event_id": reason})
+	}
+	if scope, err = scopeOf(m, e); err != nil {
+		return scope, false, invalid(map[string]string{"event_id": err.Error()})
+	}
+	return scope, false, nil
 }
 
 // scope gives the documents that the notification sees. Assumed says that there is one row only, from which a change as
@@ -154,6 +192,7 @@ func (a *API) scope(
 			in.OldDoc = row
 		}
 	}
+	scope.At = time.Now().UTC()
 	wrong := map[string]string{}
 	checkDocument(wrong, m, "doc", in.Doc)
 	checkDocument(wrong, m, "old_doc", in.OldDoc)

@@ -33,19 +33,20 @@ func (a *API) suggestRecipients(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, list[suggestion]{Items: a.suggestions(m, models, rule.Channel(channel))})
+	reader := rule.Reader{Models: models, Addresses: a.config.Addresses, Settings: a.config.Rules}
+	return answer(c, http.StatusOK, list[suggestion]{Items: suggestions(m, models, reader, rule.Channel(channel))})
 }
 
 // suggestions lists the model's own fields that look like an address of the channel, then those one relation away; each
 // as it is after the change and as it was before. What a notification could not name is left out.
-func (a *API) suggestions(m *rule.Model, models catalog.Set, channel rule.Channel) []suggestion {
+func suggestions(m *rule.Model, models catalog.Set, reader rule.Reader, channel rule.Channel) []suggestion {
 	found := []suggestion{}
 	add := func(path, label string) {
 		for _, s := range []suggestion{
 			{DocumentField: "doc." + path, Label: label},
 			{DocumentField: "old_doc." + path, Label: label + " (before the change)"},
 		} {
-			if a.acceptable(m, models, channel, s.DocumentField) {
+			if acceptable(m, reader, channel, s.DocumentField) {
 				found = append(found, s)
 			}
 		}
@@ -70,9 +71,9 @@ func (a *API) suggestions(m *rule.Model, models catalog.Set, channel rule.Channe
 }
 
 // acceptable asks the validation itself, so that no suggestion is refused when the notification is saved.
-func (a *API) acceptable(m *rule.Model, models catalog.Set, channel rule.Channel, documentField string) bool {
+func acceptable(m *rule.Model, reader rule.Reader, channel rule.Channel, documentField string) bool {
 	n := &rule.Notification{Channel: channel, Model: m.Name, Recipients: []rule.Recipient{{DocumentField: documentField}}}
-	_, refused := a.readerOf(models, nil).Validate(n)["recipients[0].document_field"]
+	_, refused := reader.Validate(n)["recipients[0].document_field"]
 	return !refused
 }
 

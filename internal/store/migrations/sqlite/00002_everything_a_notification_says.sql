@@ -12,6 +12,9 @@ ALTER TABLE notify_notifications DROP COLUMN date_field;
 ALTER TABLE notify_notifications DROP COLUMN alert_days;
 ALTER TABLE notify_notifications DROP COLUMN conditions;
 
+-- What the change was: created, changed, activated, deactivated, deleted; empty for those of before.
+ALTER TABLE notify_notification_versions ADD COLUMN change TEXT NOT NULL DEFAULT '';
+
 -- A date alert concerns one notification; every other event has none here.
 ALTER TABLE notify_events ADD COLUMN notification_id TEXT NOT NULL DEFAULT '';
 
@@ -70,6 +73,7 @@ ALTER TABLE notify_deliveries DROP COLUMN retry_attempts;
 ALTER TABLE notify_deliveries DROP COLUMN locale;
 ALTER TABLE notify_deliveries DROP COLUMN details;
 ALTER TABLE notify_events DROP COLUMN notification_id;
+ALTER TABLE notify_notification_versions DROP COLUMN change;
 ALTER TABLE notify_notifications ADD COLUMN html_message TEXT NOT NULL DEFAULT '';
 ALTER TABLE notify_notifications ADD COLUMN value_change_field TEXT NOT NULL DEFAULT '';
 ALTER TABLE notify_notifications ADD COLUMN date_field TEXT NOT NULL DEFAULT '';

@@ -1,0 +1,82 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/testdb"
+)
+
+func TestAChangedRuleIsComparedWithTheSavedOneOnRecordedEvents(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		s := serve(t, db, nil)
+		n := created(t, s, map[string]any{"trigger": "update", "conditions": `doc.status == "APPROVED"`})
+		for _, status := range []string{"NEW", "APPROVED", "CLOSED"} {
+			s.call(t, http.MethodPost, "/events", change(map[string]any{"doc": row(status)})).object(t, 202)
+		}
+		s.call(t, http.MethodPost, "/events", change(map[string]any{"action": "create", "old_doc": nil})).object(t, 202)
+		changed := input(map[string]any{"trigger": "update", "conditions": `doc.status != "NEW"`})
+		result := s.call(t, http.MethodPost, "/notifications/compare",
+			map[string]any{"notification": changed, "notification_id": n["id"]}).object(t, 200)
+		if result["checked"] != 4.0 || result["differing"] != 1.0 {
+			t.Fatalf("compared %v", result)
+		}
+		for _, i := range result["items"].([]any) {
+			item := i.(map[string]any)
+			before, after := item["before"].(map[string]any), item["after"].(map[string]any)
+			if item["differs"] == true && (before["sends"] != false || after["sends"] != true || after["text"] != "It is CLOSED.") {
+				t.Errorf("%v differs from %v", before, after)
+			}
+			if item["action"] == "create" {
+				contains(t, "why a create is passed over", after["reason"].(string), "its trigger is update")
+			}
+		}
+		if alone := s.call(t, http.MethodPost, "/notifications/compare",
+			map[string]any{"notification": changed, "limit": 2}).object(t, 200); alone["checked"] != 2.0 || alone["differing"] != 1.0 {
+			t.Errorf("a new rule: %v", alone)
+		}
+		if got := count(t, db, "notify_deliveries"); got != 0 {
+			t.Errorf("%d deliveries", got)
+		}
+	})
+}
+
+func TestAComparisonThatIsNotRightIsRefusedByField(t *testing.T) {
+	t.Parallel()
+	s := serve(t, testdb.SQLite(t), nil)
+	for name, body := range map[string]map[string]any{
+		"notification_id":              {"notification": input(nil), "notification_id": anID},
+		"notification.conditions":      {"notification": input(map[string]any{"conditions": "doc.gone"})},
+		"notification.recipients[0].x": {"notification": input(map[string]any{"recipients": []any{map[string]any{}}})},
+	} {
+		_, fields := s.call(t, http.MethodPost, "/notifications/compare", body).refusal(t, 422, "invalid")
+		if fields[strings.TrimSuffix(name, ".x")] == nil {
+			t.Errorf("%s is not named in %v", name, fields)
+		}
+	}
+}
+
+func TestAPreviewOfARecordedEventSeesItsDocuments(t *testing.T) {
+	t.Parallel()
+	s := serve(t, testdb.SQLite(t), nil)
+	event := s.call(t, http.MethodPost, "/events", change(map[string]any{"doc": row("CLOSED")})).object(t, 202)["id"]
+	p := s.call(t, http.MethodPost, "/notifications/preview", map[string]any{
+		"notification": input(map[string]any{"trigger": "update", "conditions": ""}), "event_id": event}).object(t, 200)
+	if p["sends"] != true || p["text"] != "It is CLOSED." {
+		t.Errorf("got %v", p)
+	}
+	for name, body := range map[string]map[string]any{
+		"another trigger": {"notification": input(map[string]any{"trigger": "new"}), "event_id": event},
+		"no such event":   {"notification": input(nil), "event_id": anID},
+		"a row too":       {"notification": input(nil), "event_id": event, "key": "7"},
+	} {
+		_, fields := s.call(t, http.MethodPost, "/notifications/preview", body).refusal(t, 422, "invalid")
+		if fields["event_id"] == nil {
+			t.Errorf("%s: %v", name, fields)
+		}
+	}
+}
