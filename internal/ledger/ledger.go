@@ -26,6 +26,7 @@ type Ledger struct {
 	deliveries    store.Deliveries
 	errors        store.Errors
 	models        cachedModels
+	inForce       rulesInForce
 }
 
 // New gives a ledger on the database, whose tables are up to date.
@@ -91,13 +92,6 @@ func same(a, b *catalog.Model) bool {
 	left, errLeft := json.Marshal(a)
 	right, errRight := json.Marshal(b)
 	return errLeft == nil && errRight == nil && bytes.Equal(left, right)
-}
-
-// InForce reads the active notifications of a model and triggers as they were at a revision.
-func (l *Ledger) InForce(
-	ctx context.Context, model string, triggers []rule.Trigger, revision int64,
-) ([]*rule.Notification, error) {
-	return l.notifications.InForce(ctx, model, triggers, revision)
 }
 
 // Settle ends events.
