@@ -72,7 +72,7 @@ func TestWhatIsValidIsImportedAndTheRestIsExplained(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 				listed(t, db)
 				out, err := runs(t, db, mixed(l), Request{})
-				if err == nil || !strings.Contains(err.Error(), "3 of 6 notifications were not carried over") {
+				if err == nil || !strings.Contains(err.Error(), "3 notifications of 6 could not be carried over") {
 					t.Errorf("error %v", err)
 				}
 				all := kept(t, db)
@@ -87,7 +87,7 @@ func TestWhatIsValidIsImportedAndTheRestIsExplained(t *testing.T) {
 					`imported       2 "Off" (orders, delete, sms, inactive)`, "note: value_change_field: customer is the column customer_id here",
 					`not carried    4 "Unknown model" (update, email)`, "    model: no table is known for hr.Person",
 					"    conditions: line 1", "\n      line 2", `    recipients[0].address "not an address": `,
-					`not carried    6 "Nobody"`, "at least one recipient is needed", "1 object of other apps were skipped: auth.permission (1)",
+					`not carried    6 "Nobody"`, "at least one recipient is needed", "1 object was skipped, being of other apps: auth.permission (1)",
 					"shop.Order is the table orders here.", "imported 3, not carried 3.")
 			})
 		})
@@ -99,7 +99,7 @@ func TestADryRunSaysTheSameAndWritesNothing(t *testing.T) {
 	db := testdb.SQLite(t)
 	listed(t, db)
 	out, err := runs(t, db, mixed(manyToMany), Request{DryRun: true})
-	if err == nil || !strings.Contains(err.Error(), "3 of 6 notifications cannot be carried over") {
+	if err == nil || !strings.Contains(err.Error(), "3 notifications of 6 cannot be carried over") {
 		t.Errorf("error %v", err)
 	}
 	has(t, out, `will import    1 "Update"`, `cannot carry   4 `, "will import 3, cannot carry 3.", "nothing was written")
@@ -220,10 +220,10 @@ func TestWhatTheExportHoldsBesidesIsReportedAsNotCarried(t *testing.T) {
 	e := (&export{}).notification(1, values{"title": "T", "priority": 2}, rows(byEmail("ann@example.com")), nil).
 		object("silque_notifications.errorlog", 1, values{}).object("silque_notifications.emailrecipient", 99, byEmail("bob@example.com"))
 	out, err := runs(t, db, e, Request{})
-	if err == nil || !strings.Contains(err.Error(), "not everything that the export holds") {
+	if err == nil || !strings.Contains(err.Error(), "not everything else that the export holds") {
 		t.Errorf("error %v", err)
 	}
-	has(t, out, "silque_notifications.errorlog (1)", "silque_notifications.notification.priority (1)", "1 recipient row was not carried over: no notification has them")
+	has(t, out, "silque_notifications.errorlog (1)", "silque_notifications.notification.priority (1)", "1 recipient row was not carried over, being part of no notification")
 }
 
 func TestRelationsNameTheSettingThatTheyNeed(t *testing.T) {

@@ -1,6 +1,7 @@
 package django
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -93,7 +94,7 @@ func (r *report) summary() {
 	}
 	r.print(fmt.Sprintf("The export has %s and %s.", counted(len(d.notifications), "notification"), counted(len(d.recipients), "recipient row")))
 	if len(d.others) > 0 {
-		r.print(fmt.Sprintf("%s of other apps were skipped: %s.", counted(total(d.others), "object"), tally(d.others)))
+		r.print(fmt.Sprintf("%s skipped, being of other apps: %s.", were(total(d.others), "object"), tally(d.others)))
 	}
 	for _, model := range sorted(t.tables) {
 		r.print(fmt.Sprintf("%s is the table %s here.", model, t.tables[model]))
@@ -102,7 +103,7 @@ func (r *report) summary() {
 		r.print(fmt.Sprintf("--map %s: no notification of the export is about that model.", model))
 	}
 	if t.unused > 0 {
-		r.print(fmt.Sprintf("%s not carried over: no notification has them.", were(t.unused, "recipient row")))
+		r.print(fmt.Sprintf("%s not carried over, being part of no notification.", were(t.unused, "recipient row")))
 	}
 	if len(d.unknown) > 0 {
 		r.print(fmt.Sprintf("Not carried over, because nothing here knows what they are: %s.", tally(d.unknown)))
@@ -141,15 +142,15 @@ func (r *report) settings() {
 // err counts what could not be carried over; nil when all is here.
 func (r *report) err() error {
 	unknown := total(r.dump.unknown)
-	would := "were not carried over"
+	would := "could not be carried over"
 	if r.dryRun {
 		would = "cannot be carried over"
 	}
 	switch {
 	case r.lost > 0:
-		return fmt.Errorf("%d of %s %s; the reasons stand above", r.lost, counted(len(r.translation.items), "notification"), would)
+		return fmt.Errorf("%s of %d %s; the reasons stand above", counted(r.lost, "notification"), len(r.translation.items), would)
 	case unknown > 0 || len(r.translation.unknownFields) > 0:
-		return fmt.Errorf("all notifications are carried over, but not everything that the export holds: see above")
+		return errors.New("every notification is provided for, but not everything else that the export holds: see above")
 	default:
 		return nil
 	}
