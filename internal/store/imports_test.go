@@ -129,6 +129,7 @@ func TestAnImportedNotificationIsInForceFromItsRevisionOn(t *testing.T) {
 func TestImportsAtTheSameMomentMakeOneNotification(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		before := revision(t, store.Notifications{DB: db})
 		var imports sync.WaitGroup
 		for range 6 {
 			imports.Go(func() {
@@ -141,6 +142,9 @@ func TestImportsAtTheSameMomentMakeOneNotification(t *testing.T) {
 		page, err := store.Notifications{DB: db}.List(t.Context(), store.NotificationFilter{}, store.Paging{})
 		if err != nil || len(page.Items) != 1 {
 			t.Errorf("%d notifications, error %v; want 1", len(page.Items), err)
+		}
+		if after := revision(t, store.Notifications{DB: db}); after != before+1 {
+			t.Errorf("revision %d, want %d: those that had nothing to do changed it", after, before+1)
 		}
 	})
 }
