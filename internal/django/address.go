@@ -17,7 +17,7 @@ func (t *translation) recipients(i *item, row *record, roster *roster) {
 	found, missing := roster.of(row)
 	if len(missing) > 0 {
 		i.problem("recipients", "%s is not in the file: export the whole app, with manage.py dumpdata %s",
-			strings.Join(missing[:min(len(missing), noteLimit)], ", "), App)
+			strings.Join(missing, ", "), App)
 	}
 	blank, others := 0, 0
 	reached := map[identifier]bool{}

@@ -172,13 +172,12 @@ func keyText(raw json.RawMessage) (string, error) {
 	if len(raw) > keyLimit {
 		return "", fmt.Errorf("the pk is longer than %d bytes", keyLimit)
 	}
+	if raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' {
+		return string(raw), nil
+	}
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
 		return text, nil
-	}
-	var number json.Number
-	if json.Unmarshal(raw, &number) == nil {
-		return number.String(), nil
 	}
 	return "", errors.New("the pk must be a number or a text")
 }

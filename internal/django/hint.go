@@ -2,14 +2,11 @@ package django
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
-
-// names finds the paths in conditions and templates: doc.customer.email.
-var names = regexp.MustCompile(`\b(doc|old_doc|notif)\.([A-Za-z_]\w*)(\.[A-Za-z_]\w*)?`)
 
 // counterparts are the Django notification's own fields that have another name, or other values, here.
 var counterparts = map[string]string{
@@ -28,12 +25,8 @@ func hints(m *rule.Model, texts ...string) []string {
 	var found []string
 	said := map[string]bool{}
 	for _, text := range texts {
-		for _, path := range names.FindAllStringSubmatch(text, -1) {
-			root, field, deeper := path[1], path[2], path[3] != ""
-			hint := counterparts[field]
-			if root != "notif" {
-				hint = rowHint(m, root, field, deeper)
-			}
+		for path := range strings.FieldsFuncSeq(text, endsPath) {
+			hint := pathHint(m, strings.TrimSuffix(path, "."))
 			if hint == "" || said[hint] {
 				continue
 			}
@@ -44,6 +37,27 @@ func hints(m *rule.Model, texts ...string) []string {
 		}
 	}
 	return found
+}
+
+// endsPath is true for what cannot stand in a path.
+func endsPath(r rune) bool {
+	return r != '.' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+}
+
+// pathHint looks at a path such as doc.customer.email; any other word gets no hint.
+func pathHint(m *rule.Model, path string) string {
+	root, rest, _ := strings.Cut(path, ".")
+	field, _, deeper := strings.Cut(rest, ".")
+	switch {
+	case field == "":
+		return ""
+	case root == "notif":
+		return counterparts[field]
+	case root == "doc" || root == "old_doc":
+		return rowHint(m, root, field, deeper)
+	default:
+		return ""
+	}
 }
 
 // rowHint looks at a name of the row, and where the path goes on behind it.

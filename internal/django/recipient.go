@@ -98,7 +98,7 @@ func (r *roster) unused() int {
 }
 
 // of gives a notification's recipients in the export's order. missing names those that it points at and that are not
-// there.
+// there, the first of them.
 func (r *roster) of(n *record) (found []recipient, missing []string) {
 	for _, list := range []struct {
 		kind  kind
@@ -112,7 +112,9 @@ func (r *roster) of(n *record) (found []recipient, missing []string) {
 		for _, element := range n.fields.list(list.names) {
 			row, ok := r.element(list.kind, element)
 			if !ok {
-				missing = append(missing, list.word+" "+short(string(element)))
+				if len(missing) < noteLimit {
+					missing = append(missing, list.word+" "+short(string(element)))
+				}
 				continue
 			}
 			found = append(found, row)
