@@ -45,12 +45,15 @@ type record struct {
 }
 
 // Read reads an export. The error says where in the file it is, and what to do.
-func Read(r io.Reader) (*Dump, error) {
-	limited := &io.LimitedReader{R: r, N: SizeLimit + 1}
-	d, err := read(bufio.NewReader(limited))
+func Read(r io.Reader) (*Dump, error) { return readUpTo(r, SizeLimit, ObjectLimit) }
+
+// readUpTo reads an export of at most so many bytes and objects.
+func readUpTo(r io.Reader, bytes int64, objects int) (*Dump, error) {
+	limited := &io.LimitedReader{R: r, N: bytes + 1}
+	d, err := read(bufio.NewReader(limited), objects)
 	switch {
 	case limited.N <= 0:
-		return nil, fmt.Errorf("the file is larger than %d MiB: export this app alone, with manage.py dumpdata %s", SizeLimit>>20, App)
+		return nil, fmt.Errorf("the file is larger than %d MiB: export this app alone, with manage.py dumpdata %s", bytes>>20, App)
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return nil, errors.New("the file ends too early: is the export complete? It must be one JSON array, as manage.py dumpdata writes it")
 	case err != nil:
@@ -59,7 +62,7 @@ func Read(r io.Reader) (*Dump, error) {
 	return d, nil
 }
 
-func read(in *bufio.Reader) (*Dump, error) {
+func read(in *bufio.Reader, objects int) (*Dump, error) {
 	skipped, err := skipMark(in)
 	if err != nil {
 		return nil, err
@@ -72,8 +75,8 @@ func read(in *bufio.Reader) (*Dump, error) {
 	d := &Dump{unknown: map[string]int{}, others: map[string]int{}}
 	seen := map[string]bool{}
 	for number := 1; decoder.More(); number++ {
-		if number > ObjectLimit {
-			return nil, fmt.Errorf("the file has more than %d objects: export this app alone, with manage.py dumpdata %s", ObjectLimit, App)
+		if number > objects {
+			return nil, fmt.Errorf("the file has more than %d objects: export this app alone, with manage.py dumpdata %s", objects, App)
 		}
 		var raw json.RawMessage
 		if err := decoder.Decode(&raw); err != nil {
