@@ -48,12 +48,12 @@ type record struct {
 func Read(r io.Reader) (*Dump, error) { return readUpTo(r, SizeLimit, ObjectLimit) }
 
 // readUpTo reads an export of at most so many bytes and objects.
-func readUpTo(r io.Reader, bytes int64, objects int) (*Dump, error) {
-	limited := &io.LimitedReader{R: r, N: bytes + 1}
+func readUpTo(r io.Reader, size int64, objects int) (*Dump, error) {
+	limited := &io.LimitedReader{R: r, N: size + 1}
 	d, err := read(bufio.NewReader(limited), objects)
 	switch {
 	case limited.N <= 0:
-		return nil, fmt.Errorf("the file is larger than %d MiB: export this app alone, with manage.py dumpdata %s", bytes>>20, App)
+		return nil, fmt.Errorf("the file is larger than %d MiB: export this app alone, with manage.py dumpdata %s", size>>20, App)
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return nil, errors.New("the file ends too early: is the export complete? It must be one JSON array, as manage.py dumpdata writes it")
 	case err != nil:
