@@ -1,4 +1,5 @@
-// Command starter sends a test message, or fires an event for a row by hand, and tells what became of it.
+// Command starter sends a test message, or fires an event for a row by hand, and tells what became of it. It also carries
+// notifications over from the Django app.
 package main
 
 import (
@@ -22,6 +23,9 @@ func run(ctx context.Context, arguments, environ []string, stdout, stderr io.Wri
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
+	}
+	if len(arguments) > 0 && arguments[0] == "import" {
+		return runImport(ctx, settings, arguments[1:], stdout, stderr)
 	}
 	request, err := trial.Parse(arguments, stderr, address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion})
 	if err != nil {

@@ -49,6 +49,32 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 	}
 }
 
+// ErrTablesOld says that Migrate has something to do.
+var ErrTablesOld = errors.New("the database does not have the tables of this version")
+
+// CheckTables gives ErrTablesOld when Migrate has something to do. Unlike Migrate it writes nothing.
+func CheckTables(ctx context.Context, db *gorm.DB) error {
+	provider, err := migrationProvider(db)
+	if err != nil {
+		return err
+	}
+	clean := session(db).WithContext(ctx)
+	if !clean.Migrator().HasTable(versionTable) {
+		return fmt.Errorf("store: %w", ErrTablesOld)
+	}
+	var current int64
+	err = clean.Table(versionTable).Where("is_applied").Select("COALESCE(MAX(version_id), 0)").Scan(&current).Error
+	if err != nil {
+		return fmt.Errorf("store: version of the tables: %w", err)
+	}
+	for _, source := range provider.ListSources() {
+		if source.Version > current {
+			return fmt.Errorf("store: %w", ErrTablesOld)
+		}
+	}
+	return nil
+}
+
 func migrationProvider(db *gorm.DB) (*goose.Provider, error) {
 	pool, err := db.DB()
 	if err != nil {

@@ -55,3 +55,32 @@ func TestSeveralProcessesMayMigrateAFreshDatabaseAtOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestTablesThatAreNotUpToDateAreTold(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]func(testing.TB) string{"SQLite": testdb.SQLiteURL, "Postgres": testdb.PostgresURL} {
+		t.Run("on "+name, func(t *testing.T) {
+			t.Parallel()
+			db, err := store.Open(url(t), slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = store.Close(db) })
+			if err := store.CheckTables(t.Context(), db); !errors.Is(err, store.ErrTablesOld) || db.Migrator().HasTable("notify_migrations") {
+				t.Errorf("an empty database: error %v", err)
+			}
+			if err := store.Migrate(t.Context(), db); err != nil {
+				t.Fatal(err)
+			}
+			if err := store.CheckTables(t.Context(), db); err != nil {
+				t.Errorf("an up-to-date database: %v", err)
+			}
+			if err := db.Exec("DELETE FROM notify_migrations WHERE version_id > 1").Error; err != nil {
+				t.Fatal(err)
+			}
+			if err := store.CheckTables(t.Context(), db); !errors.Is(err, store.ErrTablesOld) {
+				t.Errorf("an older database: error %v", err)
+			}
+		})
+	}
+}

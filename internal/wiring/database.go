@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -19,6 +22,28 @@ func Database(ctx context.Context, c *config.Config, log *slog.Logger) (*gorm.DB
 		return nil, err
 	}
 	if err := store.Migrate(ctx, db); err != nil {
+		return nil, errors.Join(err, store.Close(db))
+	}
+	return db, nil
+}
+
+// DatabaseAsItIs connects and writes nothing: a database that is not there is an error, and so are tables that are not up
+// to date.
+func DatabaseAsItIs(ctx context.Context, c *config.Config, log *slog.Logger) (*gorm.DB, error) {
+	if file, isFile := strings.CutPrefix(c.DatabaseURL, "sqlite://"); isFile {
+		file, _, _ = strings.Cut(file, "?")
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("there is no database yet (is DATABASE_URL right?): %w", err)
+		}
+	}
+	db, err := store.Open(c.DatabaseURL, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.CheckTables(ctx, db); err != nil {
+		if errors.Is(err, store.ErrTablesOld) {
+			err = fmt.Errorf("%w: start web or your application once, which bring them up to date", err)
+		}
 		return nil, errors.Join(err, store.Close(db))
 	}
 	return db, nil

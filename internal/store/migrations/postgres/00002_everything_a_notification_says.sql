@@ -53,11 +53,13 @@ CREATE TABLE notify_alert_scans (
     updated_at      TIMESTAMPTZ NOT NULL
 );
 
--- What was imported from elsewhere, so that a repeated import finds it.
+-- What was imported from elsewhere, so that a repeated import finds it. While the notification has the version that the
+-- import gave it, nobody has changed it here.
 CREATE TABLE notify_imports (
     source          TEXT COLLATE "C" PRIMARY KEY,
     notification_id TEXT COLLATE "C" NOT NULL,
     digest          TEXT NOT NULL,
+    version         BIGINT NOT NULL,
     imported_at     TIMESTAMPTZ NOT NULL
 );
 

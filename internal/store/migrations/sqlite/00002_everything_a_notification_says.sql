@@ -53,11 +53,13 @@ CREATE TABLE notify_alert_scans (
     updated_at      DATETIME NOT NULL
 );
 
--- What was imported from elsewhere, so that a repeated import finds it.
+-- What was imported from elsewhere, so that a repeated import finds it. While the notification has the version that the
+-- import gave it, nobody has changed it here.
 CREATE TABLE notify_imports (
     source          TEXT PRIMARY KEY,
     notification_id TEXT NOT NULL,
     digest          TEXT NOT NULL,
+    version         INTEGER NOT NULL,
     imported_at     DATETIME NOT NULL
 );
 
