@@ -95,7 +95,7 @@ func TestAMessageHasTheFieldsOfTheContract(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &fields); err != nil || status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
-	for _, name := range []string{"id", "channel", "from", "to", "subject", "text", "html", "headers", "received_at"} {
+	for _, name := range []string{"id", "channel", "from", "to", "subject", "text", "html", "headers", "attachments", "received_at"} {
 		if value, ok := fields[name]; !ok || value == nil {
 			t.Errorf("no %s in %s", name, body)
 		}

@@ -114,6 +114,9 @@ func (b *inbox) add(ctx context.Context, messages ...*Message) error {
 		if m.Headers == nil {
 			m.Headers = map[string]string{}
 		}
+		if m.Attachments == nil {
+			m.Attachments = []Attachment{}
+		}
 	}
 	if err := b.session(ctx).Create(messages).Error; err != nil {
 		return fmt.Errorf("sandbox: store a message: %w", err)

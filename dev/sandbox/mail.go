@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ const maxNesting = 20
 var words = mime.WordDecoder{CharsetReader: decodeCharset}
 
 // readMail turns a message as it came over the wire into one for the inbox, without its recipient. It never fails: what
-// cannot be understood is shown as it came. Attachments are left out.
+// cannot be understood is shown as it came. Of attachments it tells name, type and size.
 func readMail(raw []byte) *Message {
 	fields, body := splitMail(raw)
 	m := &Message{Channel: Email, Headers: map[string]string{}}
@@ -40,9 +41,9 @@ func readMail(raw []byte) *Message {
 	if from, err := parser.Parse(part.Get("From")); err == nil {
 		m.From = from.Address
 	}
-	var text, html strings.Builder
-	readPart(part, bytes.NewReader(body), 0, &text, &html)
-	m.Text, m.HTML = tidy(text.String()), tidy(html.String())
+	parts := mailParts{attachments: []Attachment{}}
+	parts.read(part, bytes.NewReader(body), 0)
+	m.Text, m.HTML, m.Attachments = tidy(parts.text.String()), tidy(parts.html.String()), parts.attachments
 	return m
 }
 
@@ -72,14 +73,19 @@ func decodeWords(value string) string {
 	return strings.ToValidUTF8(value, "\uFFFD")
 }
 
-func readPart(h textproto.MIMEHeader, body io.Reader, depth int, text, html *strings.Builder) {
+// mailParts collects what a mail is made of.
+type mailParts struct {
+	text, html  strings.Builder
+	attachments []Attachment
+}
+
+func (p *mailParts) read(h textproto.MIMEHeader, body io.Reader, depth int) {
 	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil {
 		kind, params = "text/plain", map[string]string{}
 	}
-	if disposition, _, _ := mime.ParseMediaType(h.Get("Content-Disposition")); disposition == "attachment" {
-		return
-	}
+	disposition, about, _ := mime.ParseMediaType(h.Get("Content-Disposition"))
+	name := decodeWords(cmp.Or(about["filename"], params["name"]))
 	switch {
 	case strings.HasPrefix(kind, "multipart/") && depth < maxNesting:
 		parts := multipart.NewReader(body, params["boundary"])
@@ -88,24 +94,35 @@ func readPart(h textproto.MIMEHeader, body io.Reader, depth int, text, html *str
 			if err != nil {
 				return
 			}
-			readPart(part.Header, part, depth+1, text, html)
+			p.read(part.Header, part, depth+1)
 		}
+	case disposition == "attachment", name != "", !strings.HasPrefix(kind, "text/"):
+		// What arrived before an error is the size.
+		size, _ := io.Copy(io.Discard, decoded(h, body))
+		p.attachments = append(p.attachments, Attachment{Name: name, ContentType: kind, Size: size})
 	case kind == "text/html":
-		html.WriteString(readText(h, params, body))
-	case strings.HasPrefix(kind, "text/"):
-		text.WriteString(readText(h, params, body))
+		p.html.WriteString(readText(h, params, body))
+	default:
+		p.text.WriteString(readText(h, params, body))
+	}
+}
+
+// decoded undoes the transfer encoding of a part.
+func decoded(h textproto.MIMEHeader, body io.Reader) io.Reader {
+	switch strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding"))) {
+	case "quoted-printable":
+		return quotedprintable.NewReader(body)
+	case "base64":
+		return base64.NewDecoder(base64.StdEncoding, body)
+	default:
+		return body
 	}
 }
 
 func readText(h textproto.MIMEHeader, params map[string]string, body io.Reader) string {
-	switch strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding"))) {
-	case "quoted-printable":
-		body = quotedprintable.NewReader(body)
-	case "base64":
-		body = base64.NewDecoder(base64.StdEncoding, body)
-	}
-	if decoded, err := decodeCharset(params["charset"], body); err == nil {
-		body = decoded
+	body = decoded(h, body)
+	if utf8, err := decodeCharset(params["charset"], body); err == nil {
+		body = utf8
 	}
 	// What could be read before an error is worth showing.
 	content, _ := io.ReadAll(body)

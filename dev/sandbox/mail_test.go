@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,5 +96,18 @@ func TestHeadersKeepTheirSpellingAndEveryValue(t *testing.T) {
 		if got.Headers[name] != want {
 			t.Errorf("%s: got %q, want %q", name, got.Headers[name], want)
 		}
+	}
+}
+
+func TestAttachmentsAreToldOf(t *testing.T) {
+	t.Parallel()
+	got := readMail([]byte("Content-Type: multipart/mixed; boundary=o\r\n\r\n" +
+		"--o\r\nContent-Type: text/plain\r\n\r\ntext\r\n" +
+		"--o\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename*=utf-8''Gr%C3%BC%C3%9Fe.pdf\r\n\r\nAAEC\r\nAwQ=\r\n" +
+		"--o\r\nContent-Type: text/csv; name=\"=?utf-8?q?=C3=BC.csv?=\"\r\n\r\na,b\r\n" +
+		"--o\r\nContent-Type: image/png\r\n\r\n\r\n--o--\r\n"))
+	want := []Attachment{{"Grüße.pdf", "application/pdf", 5}, {"ü.csv", "text/csv", 3}, {"", "image/png", 0}}
+	if !slices.Equal(got.Attachments, want) || got.Text != "text" {
+		t.Errorf("got %+v and the text %q, want %+v", got.Attachments, got.Text, want)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 // Channel is the way by which a message came: email, sms or whatsapp.
@@ -51,12 +53,32 @@ type Message struct {
 	HTML string `json:"html"`
 	// Headers are an email's header fields as they were spelled, or the further parameters of a request to Twilio. A
 	// field that occurs more than once has one value a line.
-	Headers    map[string]string `json:"headers" gorm:"serializer:json"`
-	ReceivedAt time.Time         `json:"received_at"`
+	Headers map[string]string `json:"headers" gorm:"serializer:json"`
+	// Attachments are the files that came with an email. The inbox does not keep their contents.
+	Attachments []Attachment `json:"attachments" gorm:"serializer:json"`
+	ReceivedAt  time.Time    `json:"received_at"`
+}
+
+// Attachment is a file that came with an email.
+type Attachment struct {
+	// Name is empty when the email gives the file none.
+	Name string `json:"name"`
+	// ContentType is the type alone, such as text/plain, without its parameters.
+	ContentType string `json:"content_type"`
+	// Size is in bytes, after the transfer encoding was undone.
+	Size int64 `json:"size"`
 }
 
 // TableName is the table in the inbox's own file.
 func (Message) TableName() string { return "messages" }
+
+// AfterFind gives a message that was kept before attachments were told of an empty list of them.
+func (m *Message) AfterFind(*gorm.DB) error {
+	if m.Attachments == nil {
+		m.Attachments = []Attachment{}
+	}
+	return nil
+}
 
 // Heading is what stands for the message in a list: the subject, or the first line of the text.
 func (m Message) Heading() string {

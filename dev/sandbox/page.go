@@ -24,6 +24,7 @@ var staticFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"clock":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"bytes":   byteCount,
 	"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 }).ParseFS(templateFiles, "templates/*.html"))
 
@@ -110,6 +111,20 @@ func serveStatic(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Cache-Control", "no-cache")
 	c.FileFromFS("static/"+c.Param("file"), http.FS(staticFiles))
+}
+
+// byteCount writes a size for people.
+func byteCount(size int64) string {
+	switch {
+	case size == 1:
+		return "1 byte"
+	case size < 1<<10:
+		return fmt.Sprintf("%d bytes", size)
+	case size < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(size)/(1<<10))
+	default:
+		return fmt.Sprintf("%.1f MiB", float64(size)/(1<<20))
+	}
 }
 
 func protect(c *gin.Context, policy string) {

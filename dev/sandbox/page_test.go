@@ -61,6 +61,19 @@ func TestThePageListsMessagesAndEscapesThem(t *testing.T) {
 	mustNotContain(t, body, "<script>alert")
 }
 
+func TestAnEmailShowsItsAttachmentsAndWhomItNames(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, Options{})
+	s.keep(&Message{
+		Channel: Email, To: "ann@example.com", Text: "x", Headers: map[string]string{"CC": "boss@example.com", "Reply-To": "case@example.com"},
+		Attachments: []Attachment{{"<b>.pdf", "application/pdf", 1536}, {"", "image/png", 1}, {"big.zip", "application/zip", 10 << 20}},
+	})
+	_, body := s.page("/sandbox/messages/" + s.messages("").Items[0].ID)
+	mustContain(t, body, "<dt>CC</dt><dd>boss@example.com</dd>", "<dt>Reply-To</dt><dd>case@example.com</dd>", "Attachments",
+		"&lt;b&gt;.pdf <span>application/pdf, 1.5 KiB</span>", "(no name) <span>image/png, 1 byte</span>", "big.zip <span>application/zip, 10.0 MiB</span>")
+	mustNotContain(t, body, "<b>.pdf")
+}
+
 func TestTheEmptyInboxShowsTheStarterAsItsOwnerCallsIt(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, Options{StarterCommand: func() string { return "DATABASE_URL=sqlite://x.db go run ./starter" }})

@@ -238,6 +238,28 @@ func TestTheInboxIsKeptAcrossARestartAndFaultsAreNot(t *testing.T) {
 	}
 }
 
+func TestAnInboxFromBeforeAttachmentsIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, err := Start(t.Context(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.inbox.add(t.Context(), &Message{Channel: Email, Text: "kept"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.inbox.db.Exec("ALTER TABLE messages DROP COLUMN attachments").Error; err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second := newStand(t, Options{Dir: dir})
+	if list := second.messages(""); len(list.Items) != 1 || list.Items[0].Text != "kept" || list.Items[0].Attachments == nil {
+		t.Fatalf("after the change: %+v", list.Items)
+	}
+}
+
 func TestCloseEndsTheServerAndCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

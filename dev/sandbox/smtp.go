@@ -9,10 +9,11 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// Limits of the SMTP server. The idle time is the least that RFC 5321, section 4.5.3.2.7, asks of a server.
+// Limits of the SMTP server. The idle time is the least that RFC 5321, section 4.5.3.2.7, asks of a server. A message may
+// have the 20 MiB of attachments that are the worker's default, which take a third more in base64.
 const (
 	smtpIdle        = 5 * time.Minute
-	maxMessageBytes = 25 << 20
+	maxMessageBytes = 40 << 20
 	maxRecipients   = 100 // the least that RFC 5321, section 4.5.3.1.8, asks of a server
 )
 

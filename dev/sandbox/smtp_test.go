@@ -40,6 +40,9 @@ func TestMailFromTheRealClientReachesTheInbox(t *testing.T) {
 	if got.Channel != want.Channel || got.From != want.From || got.To != want.To || got.Subject != want.Subject || got.Text != want.Text || got.HTML != want.HTML {
 		t.Fatalf("got  %+v\nwant %+v", got, want)
 	}
+	if len(got.Attachments) != 1 || got.Attachments[0] != (Attachment{"secret.txt", "text/plain", 9}) {
+		t.Fatalf("attachments: %+v", got.Attachments)
+	}
 	if got.Headers["Message-ID"] != "<delivery-7@example.com>" || got.Headers["Subject"] != want.Subject {
 		t.Fatalf("headers: %v", got.Headers)
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"net/url"
 	"regexp"
 	"strings"
@@ -9,6 +10,9 @@ import (
 
 // maxBody is Twilio's limit on the text of one message, in characters.
 const maxBody = 1600
+
+// maxVariables is how many variables a template may be given.
+const maxVariables = 100
 
 var (
 	e164            = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
@@ -68,14 +72,34 @@ func (r twilioRequest) missing() *twilioError {
 }
 
 func (r twilioRequest) badText() *twilioError {
-	switch template := r.form.Get(paramContentSID); {
+	switch template, variables := r.form.Get(paramContentSID), r.form.Get(paramContentVariables); {
 	case utf8.RuneCountInString(r.form.Get(paramBody)) > maxBody:
 		return &errTwilioTooLong
 	case template != "" && !contentTemplate.MatchString(template):
 		return &errTwilioTemplate
+	case template == "" && variables != "":
+		return &errTwilioNoContent
+	case variables != "" && !validVariables(variables):
+		return &errTwilioVariables
 	default:
 		return nil
 	}
+}
+
+// validVariables says whether Twilio takes the variables of a template: a JSON object of strings that are neither empty
+// nor hold a line break, a tab or more than four spaces in a row; https://www.twilio.com/docs/api/errors/21656. There are
+// 100 of them at most.
+func validVariables(object string) bool {
+	var variables map[string]*string
+	if err := json.Unmarshal([]byte(object), &variables); err != nil || variables == nil || len(variables) > maxVariables {
+		return false
+	}
+	for _, value := range variables {
+		if value == nil || *value == "" || strings.ContainsAny(*value, "\r\n\t") || strings.Contains(*value, "     ") {
+			return false
+		}
+	}
+	return true
 }
 
 func (r twilioRequest) badSender() *twilioError {

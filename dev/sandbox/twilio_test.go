@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,65 @@ func TestAMessagingServiceAndATemplateAreTaken(t *testing.T) {
 	if m := s.messages("").Items[0]; m.Channel != WhatsApp || !strings.Contains(m.Text, "Order 7") || m.Headers["ContentSid"] == "" {
 		t.Fatalf("inbox: %+v", m)
 	}
+}
+
+func TestTwilioRefusesTemplatesThatCannotBeFilledIn(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, Options{})
+	template := "HX" + strings.Repeat("b", 32)
+	for name, test := range map[string]struct {
+		template, variables string
+		code                int
+	}{
+		"a template without variables":   {template, "", 0},
+		"an empty object":                {template, "{}", 0},
+		"an apostrophe and four spaces":  {template, `{"1":"O'Hara    7"}`, 0},
+		"another SID":                    {"MG" + strings.Repeat("b", 32), "", 21655},
+		"a SID that is too short":        {"HX1", `{"1":"x"}`, 21655},
+		"variables without a template":   {"", `{"1":"x"}`, 21654},
+		"no JSON":                        {template, "{1:x}", 21656},
+		"a list":                         {template, `["x"]`, 21656},
+		"null":                           {template, "null", 21656},
+		"a value that is null":           {template, `{"1":null}`, 21656},
+		"a value that is an object":      {template, `{"1":{"a":"b"}}`, 21656},
+		"an empty value":                 {template, `{"1":"x","2":""}`, 21656},
+		"a line break in a value":        {template, `{"1":"a\nb"}`, 21656},
+		"a tab in a value":               {template, `{"1":"a\tb"}`, 21656},
+		"five spaces in a row":           {template, `{"1":"a     b"}`, 21656},
+		"one variable more than allowed": {template, "{" + manyVariables(101) + "}", 21656},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newSMS("whatsapp:"+someone, "whatsapp:"+DefaultFrom, "")
+			p.Body = nil
+			if test.template != "" {
+				p.SetContentSid(test.template)
+			} else {
+				p.SetBody("x")
+			}
+			if test.variables != "" {
+				p.SetContentVariables(test.variables)
+			}
+			_, err := s.twilio().Api.CreateMessage(p)
+			if test.code == 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if refusal := twilioRefusal(t, err); refusal.Code != test.code || refusal.Status != http.StatusBadRequest {
+				t.Fatalf("got %+v, want code %d", refusal, test.code)
+			}
+		})
+	}
+}
+
+// manyVariables writes n variables named by numbers.
+func manyVariables(n int) string {
+	list := make([]string, 0, n)
+	for i := range n {
+		list = append(list, `"`+strconv.Itoa(i)+`":"x"`)
+	}
+	return strings.Join(list, ",")
 }
 
 func TestTwilioRefusesWhatTwilioRefuses(t *testing.T) {

@@ -15,6 +15,9 @@ const pageLength = 100
 // deliveryHeader is the header field in which our emails name their delivery.
 const deliveryHeader = "X-Silque-Delivery"
 
+// namedHeaders are the header fields that the page shows beside the envelope's recipient.
+var namedHeaders = []string{"Cc", "Reply-To"}
+
 // view is what the page shows.
 type view struct {
 	Items    []item
@@ -27,6 +30,7 @@ type view struct {
 	List     string // address of the list that is shown, without a message
 	Opened   *Message
 	Headers  []header
+	Named    []header // of Headers, those that say who else an email names
 	Faults   []Fault
 	Faulty   bool
 	Modes    []Mode
@@ -87,6 +91,9 @@ func (s *Sandbox) view(c *gin.Context, opened *Message) (view, error) {
 	if opened != nil {
 		for _, name := range slices.Sorted(maps.Keys(opened.Headers)) {
 			v.Headers = append(v.Headers, header{Name: name, Value: opened.Headers[name]})
+			if opened.Channel == Email && slices.ContainsFunc(namedHeaders, func(n string) bool { return strings.EqualFold(n, name) }) {
+				v.Named = append(v.Named, header{Name: name, Value: opened.Headers[name]})
+			}
 			if strings.EqualFold(name, deliveryHeader) {
 				v.Delivery = opened.Headers[name]
 			}

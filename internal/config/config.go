@@ -21,6 +21,7 @@ type Config struct {
 	DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite://.data/notifications.db" secret:"true" desc:"The application's database: postgres://user:password@host/name, or sqlite://path/to/file"`
 	SMTP        SMTP
 	Twilio      Twilio
+	Attachments Attachments
 	Notify      Notify
 }
 
@@ -128,7 +129,7 @@ func unknown(variables map[string]string) []error {
 func (c *Config) parse(variables map[string]string) []error {
 	options := env.Options{Environment: variables}
 	var problems []error
-	for _, group := range []any{&c.SMTP, &c.Twilio, &c.Notify} {
+	for _, group := range []any{&c.SMTP, &c.Twilio, &c.Attachments, &c.Notify} {
 		if err := env.ParseWithOptions(group, options); err != nil {
 			problems = append(problems, readable(reflect.TypeOf(group).Elem(), err)...)
 		}
@@ -140,6 +141,7 @@ func (c *Config) parse(variables map[string]string) []error {
 	if err := env.ParseWithOptions(c, options); err != nil {
 		return []error{err}
 	}
+	c.Attachments.Dirs, c.Attachments.Hosts = trimmed(c.Attachments.Dirs), trimmed(c.Attachments.Hosts)
 	return nil
 }
 
@@ -173,10 +175,14 @@ func readable(group reflect.Type, err error) []error {
 
 // form describes what a setting of a type looks like.
 func form(t reflect.Type) string {
-	if t == reflect.TypeFor[time.Duration]() {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
 		return "a duration such as 60s"
+	case reflect.TypeFor[Size]():
+		return "a size such as 10MiB, or a whole number of bytes"
+	default:
+		return "a whole number"
 	}
-	return "a whole number"
 }
 
 // check finds values that cannot work, and settings that need each other.
@@ -217,6 +223,7 @@ func (c *Config) check() []error {
 		}
 	}
 	problems = append(problems, c.Twilio.check()...)
+	problems = append(problems, c.Attachments.check()...)
 	return append(problems, c.Notify.check()...)
 }
 

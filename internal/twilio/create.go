@@ -32,6 +32,9 @@ type CreateParams struct {
 	To, From            string
 	MessagingServiceSID string
 	Body                string
+	// ContentSID (HX…) is a template of the Content API, sent instead of Body, and ContentVariables its variables.
+	ContentSID       string
+	ContentVariables map[string]string
 	// DeliveryID comes back in the query of the status callback.
 	DeliveryID string
 }
@@ -43,18 +46,15 @@ var (
 )
 
 // Create hands one message over. The receipt's ProviderID is the message SID. Every failure is a *channel.Error: a body
-// that is empty or longer than MaxBody is refused before anything is sent; the class is Unknown when the request may
-// have reached Twilio and no clear answer came back. Twilio has no idempotency key, so an Unknown hand-over should be
-// looked for with Find before it is repeated.
+// that is empty or longer than MaxBody, or a ContentSID that is none, is refused before anything is sent; the class is
+// Unknown when the request may have reached Twilio and no clear answer came back. Twilio has no idempotency key, so an
+// Unknown hand-over should be looked for with Find before it is repeated.
 //
 // When less than half of Config.Timeout is left before ctx's deadline, nothing is sent: the refusal is Temporary with
 // code twilio_busy and a RetryAfter of a few seconds.
 func (c *Client) Create(ctx context.Context, p CreateParams) (channel.Receipt, error) {
-	if strings.TrimSpace(p.Body) == "" {
-		return channel.Receipt{}, refused(codeEmptyBody, "the message has no text")
-	}
-	if n := utf8.RuneCountInString(p.Body); n > MaxBody {
-		return channel.Receipt{}, refused(codeBodyTooLong, fmt.Sprintf("the text has %d characters, Twilio takes %d", n, MaxBody))
+	if err := p.check(); err != nil {
+		return channel.Receipt{}, err
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < c.cfg.Timeout/createShare {
 		return channel.Receipt{}, &channel.Error{
@@ -75,8 +75,27 @@ func (c *Client) Create(ctx context.Context, p CreateParams) (channel.Receipt, e
 	return receipt(message), nil
 }
 
+// check finds what is not worth a request.
+func (p CreateParams) check() error {
+	if p.ContentSID != "" {
+		return p.checkContent()
+	}
+	if strings.TrimSpace(p.Body) == "" {
+		return refused(codeEmptyBody, "the message has no text")
+	}
+	if n := utf8.RuneCountInString(p.Body); n > MaxBody {
+		return refused(codeBodyTooLong, fmt.Sprintf("the text has %d characters, Twilio takes %d", n, MaxBody))
+	}
+	return nil
+}
+
 func (c *Client) request(p CreateParams) *api.CreateMessageParams {
-	out := &api.CreateMessageParams{To: &p.To, Body: &p.Body}
+	out := &api.CreateMessageParams{To: &p.To}
+	if p.ContentSID != "" {
+		p.setContent(out)
+	} else {
+		out.Body = &p.Body
+	}
 	if p.MessagingServiceSID != "" {
 		out.MessagingServiceSid = &p.MessagingServiceSID
 	} else {

@@ -28,6 +28,9 @@ type FindParams struct {
 	To, From            string
 	MessagingServiceSID string
 	Body                string
+	// ContentSID and ContentVariables are those of a message by template, which has no Body of ours.
+	ContentSID       string
+	ContentVariables map[string]string
 	// Since is when the doubtful hand-over began.
 	Since time.Time
 }
@@ -37,9 +40,15 @@ type FindParams struct {
 // Config.Timeout, so that a hand-over can follow in the caller's time. A failure is a *channel.Error of class Temporary
 // or Permanent: it tells nothing about the message.
 //
+// A message by template is known by the values of its variables: see saysAll. When those tell too little, Find gives
+// nothing without asking, and the message may be sent twice.
+//
 // Twilio keeps nothing of ours with a message, so deliveries with the same words to the same number, handed over within
 // the same seconds, cannot be told apart here: the caller knows which message SIDs belong to others.
 func (c *Client) Find(ctx context.Context, p FindParams) ([]channel.Receipt, error) {
+	if p.ContentSID != "" && !p.tells() {
+		return nil, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/findShare)
 	defer cancel()
 	earliest := p.Since.Add(-clockAllowance).UTC().Truncate(time.Second)
@@ -102,6 +111,9 @@ func (p FindParams) matches(m *api.ApiV2010Message) bool {
 		}
 	} else if value(m.From) != p.From {
 		return false
+	}
+	if p.ContentSID != "" {
+		return p.saysAll(value(m.Body))
 	}
 	return plainText(value(m.Body)) == plainText(p.Body)
 }

@@ -26,6 +26,7 @@ const (
 	codeBadAnswer      = "twilio_bad_answer"      // a success without the message's SID
 	codeEmptyBody      = "empty_body"
 	codeBodyTooLong    = "body_too_long"
+	codeBadContent     = "bad_content_sid"
 )
 
 // MaxRetryAfter is the longest wait that a Retry-After header can ask for. A longer one is cut to it: a delivery should

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/silquetech/silque-notifications/activities"
+	"github.com/silquetech/silque-notifications/internal/attachment"
 	"github.com/silquetech/silque-notifications/internal/channel"
 	"github.com/silquetech/silque-notifications/internal/channel/email"
 	"github.com/silquetech/silque-notifications/internal/channel/sms"
@@ -25,10 +26,11 @@ type senders struct {
 // newSenders makes them; every wrong setting is named.
 func newSenders(c *config.Config) (*senders, error) {
 	s := &senders{byChannel: make(map[rule.Channel]activities.Sender)}
-	return s, errors.Join(s.addEmail(c.SMTP), s.addTwilio(c.Twilio))
+	fetcher, err := newFetcher(c.Attachments)
+	return s, errors.Join(err, s.addEmail(c.SMTP, c.Attachments, fetcher), s.addTwilio(c.Twilio))
 }
 
-func (s *senders) addEmail(c config.SMTP) error {
+func (s *senders) addEmail(c config.SMTP, files config.Attachments, fetcher *attachment.Fetcher) error {
 	if c.Host == "" {
 		return nil
 	}
@@ -39,7 +41,7 @@ func (s *senders) addEmail(c config.SMTP) error {
 	if err != nil {
 		return fmt.Errorf("SMTP settings: %w", err)
 	}
-	s.email, s.byChannel[rule.Email] = sender, adapter{sender}
+	s.email, s.byChannel[rule.Email] = sender, newWithFiles(sender, files, fetcher)
 	return nil
 }
 
@@ -83,7 +85,11 @@ type adapter struct{ sender channel.Sender }
 
 // Send hands the message over.
 func (a adapter) Send(ctx context.Context, m activities.Message) (providerID, detail string, err error) {
-	receipt, err := a.sender.Send(ctx, messageOf(m))
+	return a.hand(ctx, messageOf(m))
+}
+
+func (a adapter) hand(ctx context.Context, m channel.Message) (providerID, detail string, err error) {
+	receipt, err := a.sender.Send(ctx, m)
 	return receipt.ProviderID, receipt.Response, translated(err)
 }
 
@@ -100,8 +106,14 @@ func (a adapter) Find(ctx context.Context, m activities.Message, since time.Time
 	return providerIDs, translated(err)
 }
 
+// messageOf gives the message as the channels know it, without its files: see withFiles.
 func messageOf(m activities.Message) channel.Message {
-	return channel.Message{DeliveryID: m.DeliveryID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML}
+	d := m.Details
+	return channel.Message{
+		DeliveryID: m.DeliveryID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML,
+		HeaderTo: d.To, Cc: d.Cc, ReplyTo: d.ReplyTo,
+		ContentSID: d.ContentSID, ContentVariables: d.ContentVariables,
+	}
 }
 
 // refusal is a channel's error with the method by which the activities read it.

@@ -65,12 +65,14 @@ func TestAChannelIsThereWhenItsSettingsAre(t *testing.T) {
 func TestEveryWrongSettingOfAChannelIsNamed(t *testing.T) {
 	t.Parallel()
 	c := settings(t, append(slices.Clone(mail), "SMTP_REPLY_TO=not an address", "TWILIO_ACCOUNT_SID=AC1", "TWILIO_AUTH_TOKEN=secret word",
-		"TWILIO_SMS_FROM=12", "TWILIO_WHATSAPP_FROM=nobody")...)
+		"TWILIO_SMS_FROM=12", "TWILIO_WHATSAPP_FROM=nobody",
+		"NOTIFY_ATTACHMENT_DIRS=relative", "NOTIFY_ATTACHMENT_HOSTS=ftp://files")...)
 	_, err := newSenders(c)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"SMTP settings", "ReplyTo", "TWILIO settings", "AccountSID", "AuthToken", "sms: From", "whatsapp: From"} {
+	for _, want := range []string{"SMTP settings", "ReplyTo", "TWILIO settings", "AccountSID", "AuthToken", "sms: From", "whatsapp: From",
+		"NOTIFY_ATTACHMENT settings", `directory "relative"`, `host "ftp://files"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not named in:\n%v", want, err)
 		}
@@ -106,8 +108,13 @@ func (s *finding) Find(_ context.Context, m channel.Message, since time.Time) ([
 func TestAnAdapterHandsTheWholeMessageOver(t *testing.T) {
 	t.Parallel()
 	sender, since := new(finding), time.Unix(1, 0)
-	m := activities.Message{DeliveryID: "d", Channel: rule.Email, To: "ann@example.com", Subject: "s", Text: "t", HTML: "h"}
-	want := channel.Message{DeliveryID: "d", To: "ann@example.com", Subject: "s", Text: "t", HTML: "h"}
+	m := activities.Message{DeliveryID: "d", Channel: rule.Email, To: "ann@example.com", Subject: "s", Text: "t", HTML: "h",
+		Details: rule.Details{
+			To: []string{"to"}, Cc: []string{"cc"}, ReplyTo: "reply", ContentSID: "HX", ContentVariables: map[string]string{"1": "x"},
+			Files: []rule.File{{Location: "/never/fetched/here"}},
+		}}
+	want := channel.Message{DeliveryID: "d", To: "ann@example.com", Subject: "s", Text: "t", HTML: "h",
+		HeaderTo: []string{"to"}, Cc: []string{"cc"}, ReplyTo: "reply", ContentSID: "HX", ContentVariables: map[string]string{"1": "x"}}
 	id, detail, err := adapter{sender}.Send(t.Context(), m)
 	if err != nil || id != "id" || detail != "250 taken" || !reflect.DeepEqual(sender.got, want) {
 		t.Errorf("sent %+v, got %q, %q, error %v", sender.got, id, detail, err)

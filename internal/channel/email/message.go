@@ -40,7 +40,7 @@ func (s *Sender) compose(m channel.Message) (envelope, error) {
 	e := envelope{id: m.DeliveryID + "@" + s.domain, from: s.from.Address, to: to}
 
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	if err := s.address(msg, to); err != nil {
+	if err := s.address(msg, to, m); err != nil {
 		return envelope{}, refused("bad_address", err)
 	}
 	msg.SetMessageIDWithValue(e.id)
@@ -53,6 +53,9 @@ func (s *Sender) compose(m channel.Message) (envelope, error) {
 	if m.HTML != "" {
 		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
 	}
+	for _, file := range m.Files {
+		attach(msg, file)
+	}
 
 	var content bytes.Buffer
 	if _, err := msg.WriteTo(&content); err != nil {
@@ -62,17 +65,46 @@ func (s *Sender) compose(m channel.Message) (envelope, error) {
 	return e, nil
 }
 
-func (s *Sender) address(msg *mail.Msg, to string) error {
+// address writes whom the message names. None of them is a recipient: that is to alone, by the envelope.
+func (s *Sender) address(msg *mail.Msg, to string, m channel.Message) error {
 	if err := msg.FromFormat(s.from.Name, s.from.Address); err != nil {
 		return fmt.Errorf("from: %w", err)
 	}
-	if s.replyTo != nil {
-		if err := msg.ReplyToFormat(s.replyTo.Name, s.replyTo.Address); err != nil {
-			return fmt.Errorf("reply-to: %w", err)
+	replyTo := s.replyTo
+	if m.ReplyTo != "" {
+		var err error
+		if replyTo, err = mailbox("ReplyTo", m.ReplyTo); err != nil {
+			return err
 		}
 	}
-	if err := msg.To(to); err != nil {
-		return fmt.Errorf("to: %w", err)
+	if replyTo != nil {
+		msg.ReplyToMailAddress(replyTo)
+	}
+	named := m.HeaderTo
+	if len(m.HeaderTo)+len(m.Cc) == 0 {
+		named = []string{to}
+	}
+	if err := list(msg.To, "to", named); err != nil {
+		return err
+	}
+	return list(msg.Cc, "cc", m.Cc)
+}
+
+// list writes addresses, in their normal form, into the header that set sets. Without addresses there is no header.
+func list(set func(...string) error, header string, addresses []string) error {
+	if len(addresses) == 0 {
+		return nil
+	}
+	normal := make([]string, 0, len(addresses))
+	for _, raw := range addresses {
+		one, err := address.Normalizer{}.Email(raw)
+		if err != nil {
+			return fmt.Errorf("%s: %w", header, err)
+		}
+		normal = append(normal, one)
+	}
+	if err := set(normal...); err != nil {
+		return fmt.Errorf("%s: %w", header, err)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package whatsapp hands WhatsApp messages to Twilio. Outside the 24 hours after the recipient last wrote, WhatsApp
-// takes approved templates only; a free text then fails with Twilio's code 63016.
+// takes approved templates only (a message's ContentSID); a free text then fails with Twilio's code 63016.
 package whatsapp
 
 import (
@@ -63,14 +63,17 @@ func New(cfg Config, client *twilio.Client) (*Sender, error) {
 // Send hands one message over, as channel.Sender promises; the receipt's ProviderID is Twilio's message SID.
 func (s *Sender) Send(ctx context.Context, m channel.Message) (channel.Receipt, error) {
 	return s.client.Create(ctx, twilio.CreateParams{
-		To: address(m.To), From: s.from, MessagingServiceSID: s.service, Body: m.Text, DeliveryID: m.DeliveryID,
+		To: address(m.To), From: s.from, MessagingServiceSID: s.service, Body: m.Text,
+		ContentSID: m.ContentSID, ContentVariables: m.ContentVariables, DeliveryID: m.DeliveryID,
 	})
 }
 
-// Find asks Twilio which messages it has that may be this one, as channel.Finder promises.
+// Find asks Twilio which messages it has that may be this one, as channel.Finder promises. A message by template is
+// found only when the values of its variables tell it from others: see twilio.FindParams.
 func (s *Sender) Find(ctx context.Context, m channel.Message, since time.Time) ([]channel.Receipt, error) {
 	return s.client.Find(ctx, twilio.FindParams{
-		To: address(m.To), From: s.from, MessagingServiceSID: s.service, Body: m.Text, Since: since,
+		To: address(m.To), From: s.from, MessagingServiceSID: s.service, Body: m.Text,
+		ContentSID: m.ContentSID, ContentVariables: m.ContentVariables, Since: since,
 	})
 }
 

@@ -49,9 +49,13 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"code": code, "message": "refused", "status": 400})
 		return
 	}
+	body := r.PostForm.Get("Body")
+	if template := r.PostForm.Get("ContentSid"); template != "" && !r.PostForm.Has("Body") {
+		body = template + " " + r.PostForm.Get("ContentVariables") // Twilio would fill the template in
+	}
 	s.last = map[string]any{
 		"sid": "SM1", "status": "queued", "direction": "outbound-api", "date_created": time.Now().UTC().Format(time.RFC1123Z),
-		"to": to, "body": r.PostForm.Get("Body"), "from": from, "messaging_service_sid": service,
+		"to": to, "body": body, "from": from, "messaging_service_sid": service,
 	}
 	w.WriteHeader(http.StatusCreated)
 	_ = json.NewEncoder(w).Encode(s.last)
@@ -147,5 +151,30 @@ func TestNewChecksTheSender(t *testing.T) {
 	}
 	if _, err := whatsapp.New(whatsapp.Config{From: "+12025550123"}, nil); err == nil {
 		t.Error("New took no client")
+	}
+}
+
+func TestATemplateIsHandedOverAndFoundAgain(t *testing.T) {
+	t.Parallel()
+	s, client := start(t)
+	out, err := whatsapp.New(whatsapp.Config{From: "+15005550006"}, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	m := channel.Message{
+		DeliveryID: "d1", To: "+12025550123", ContentSID: "HX0123456789abcdef0123456789abcdef",
+		ContentVariables: map[string]string{"1": "Ann Smith", "2": "ORD-7"},
+	}
+	receipt, err := out.Send(t.Context(), m)
+	if err != nil || receipt.ProviderID != "SM1" {
+		t.Fatalf("Send: %+v, %v", receipt, err)
+	}
+	if s.last["body"] != m.ContentSID+` {"1":"Ann Smith","2":"ORD-7"}` {
+		t.Errorf("handed over %v", s.last)
+	}
+	found, err := out.Find(t.Context(), m, begun)
+	if err != nil || len(found) != 1 || found[0] != receipt {
+		t.Errorf("found %+v, want %+v; %v", found, receipt, err)
 	}
 }
