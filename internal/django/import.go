@@ -8,9 +8,9 @@ import (
 
 	"gorm.io/gorm"
 
-	"github.com/silquetech/silque-notifications/internal/catalog"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/rules"
 )
 
 // changedBy is who the history of a notification says changed it.
@@ -21,6 +21,8 @@ type Config struct {
 	DB *gorm.DB
 	// Addresses checks direct addresses, as for every other way in.
 	Addresses rule.Addresses
+	// Rules are the settings under which notifications are read.
+	Rules rule.Settings
 	// In is read for the file "-".
 	In io.Reader
 	// Out gets a line a notification and a summary. They show what the operator's own file holds.
@@ -34,17 +36,17 @@ func Run(ctx context.Context, c Config, r Request) error {
 	if err != nil {
 		return err
 	}
-	models, err := catalog.Load(ctx, c.DB)
+	reader, err := rules.New(c.DB, rules.Options{Addresses: c.Addresses, Settings: c.Rules}).Reader(ctx)
 	if err != nil {
 		return err
 	}
-	t, err := translate(dump, models, r.Mappings)
+	t, err := translate(dump, reader.Models, r.Mappings)
 	if err != nil {
 		return err
 	}
 	report := &report{out: c.Out, dryRun: r.DryRun, dump: dump, translation: t}
 	for _, i := range t.items {
-		o, id, err := c.carry(ctx, i, models, r.DryRun)
+		o, id, err := c.carry(ctx, i, reader, r.DryRun)
 		if err != nil {
 			report.summary()
 			return fmt.Errorf("the import stopped at notification %s; what is printed above stays, and a repeated import goes on from there: %w",
@@ -91,8 +93,8 @@ const (
 )
 
 // carry imports one notification if it is valid, or says what would become of it.
-func (c Config) carry(ctx context.Context, i *item, models rule.Models, dryRun bool) (outcome, string, error) {
-	c.check(i, models)
+func (c Config) carry(ctx context.Context, i *item, reader rule.Reader, dryRun bool) (outcome, string, error) {
+	check(i, reader)
 	if len(i.problems) > 0 {
 		return either(dryRun, cannotCarry, notCarried), "", nil
 	}
@@ -135,8 +137,8 @@ func either(dryRun bool, would, did outcome) outcome {
 
 // check holds a notification to the rules, as every other way in does. What the translation has said already is not said
 // twice.
-func (c Config) check(i *item, models rule.Models) {
-	for field, message := range rule.Validate(i.n, models, c.Addresses) {
+func check(i *item, reader rule.Reader) {
+	for field, message := range reader.Validate(i.n) {
 		i.problem(field, "%s", message)
 	}
 }

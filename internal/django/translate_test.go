@@ -34,7 +34,7 @@ func TestEveryFieldOfANotificationIsCarriedOver(t *testing.T) {
 			if len(i.problems)+len(i.notes)+len(i.hints) > 0 || i.source() != "silque_notifications.notification:7" {
 				t.Errorf("problems %v, notes %q, hints %q, source %q", i.problems, i.notes, i.hints, i.source())
 			}
-			if errs := rule.Validate(i.n, shop(), addresses); len(errs) > 0 {
+			if errs := (rule.Reader{Models: shop(), Addresses: addresses}).Validate(i.n); len(errs) > 0 {
 				t.Error(errs)
 			}
 		})

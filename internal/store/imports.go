@@ -131,6 +131,7 @@ func standingOf(tx *gorm.DB, source, digest string) (ImportStanding, error) {
 // carry writes the notification and its version.
 func carry(tx *gorm.DB, standing ImportStanding, n *rule.Notification, revision int64, by string, now time.Time) error {
 	n.CreatedAt, n.UpdatedAt = timeOr(n.CreatedAt, now), timeOr(n.UpdatedAt, now)
+	change := Created
 	n.ID, n.Version, n.ActiveSince = outbox.NewID(), 1, now
 	if standing.State == ImportStale {
 		var before notificationRow
@@ -141,6 +142,7 @@ func carry(tx *gorm.DB, standing ImportStanding, n *rule.Notification, revision 
 		if err != nil {
 			return err
 		}
+		change = Changed
 		n.ID, n.Version, n.ActiveSince = was.ID, was.Version+1, activeSince(was, n, now)
 	}
 	row, err := rowOf(n)
@@ -150,7 +152,7 @@ func carry(tx *gorm.DB, standing ImportStanding, n *rule.Notification, revision 
 	if err := tx.Save(row).Error; err != nil {
 		return err
 	}
-	return keepVersion(tx, n, n.Active, revision, by, now)
+	return keepVersion(tx, n, change, revision, by, now)
 }
 
 // timeOr gives the time as it is stored, or the other one for none.
