@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
 
@@ -64,7 +65,7 @@ func carryNowhere(t *testing.T, file []byte) {
 	var out strings.Builder
 	report := &report{out: &out, dump: d, translation: translation}
 	for _, i := range translation.items {
-		Config{Addresses: addresses}.check(i, models)
+		check(i, rule.Reader{Models: models, Addresses: addresses})
 		if i.digest() == "" {
 			t.Error("no digest")
 		}
