@@ -17,6 +17,8 @@ type Compiled struct {
 	watchName  string
 	conditions []condition
 	content    content
+	variants   map[string]content
+	extras     extras
 	recipients []recipientSource
 }
 
@@ -24,7 +26,7 @@ type Compiled struct {
 // which may have become invalid since: a condition that no longer compiles is false (Judge says why), a field that is
 // gone stays as written, and templates that cannot be used make Render fail. The error is an *Error; a notification
 // that passed Validate has none.
-func (r Reader) Compile(n *Notification) (*Compiled, error) {
+func (r Reader) Compile(n *Notification) (c *Compiled, err error) {
 	m, ok := r.Models.Model(n.Model)
 	switch {
 	case !ok:
@@ -34,10 +36,13 @@ func (r Reader) Compile(n *Notification) (*Compiled, error) {
 	}
 	wanted, uses := newNeeds(), &usedModels{models: r.Models, used: map[string]*Model{n.Model: m}}
 	names := newNames(uses, m, wanted)
-	c := &Compiled{
+	c = &Compiled{
 		trigger: n.Trigger, channel: n.Channel, uses: uses, needs: wanted,
 		notif: notifValues(n), conditions: compileConditions(n.Conditions, names),
-		content: compileContent(n, names), recipients: compileRecipients(n, names), watchName: n.ValueChangeField,
+		content: r.compileContent(n, names), variants: r.compileVariants(n, names), recipients: compileRecipients(n, names), watchName: n.ValueChangeField,
+	}
+	if c.extras, err = r.compileExtras(n, names); err != nil && c.content.broken == nil {
+		c.content.broken = err
 	}
 	if field, ok := m.Field(n.ValueChangeField); ok {
 		c.watched = &field

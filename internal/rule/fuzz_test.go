@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -72,24 +73,44 @@ func compiledView(s Scope) view {
 	return (&Compiled{notif: notifValues(notification())}).view(s)
 }
 
-// FuzzTemplate: whatever is written and whatever the value, nothing panics, a template without placeholders is itself,
-// and an HTML body never lets a value open a tag.
+// FuzzTemplate: whatever is written and whatever the value, nothing panics or takes long, a template without marks is
+// itself, and an HTML body never lets a value open a tag.
 func FuzzTemplate(f *testing.F) {
-	for _, seed := range []string{"plain", "{{ doc.status }}", "<p title='{{doc.status}}'>", "{{", "}}{{ old_doc.id }}", "{{{ doc.id }}}", "{{- doc.id }}", "<a href={{ doc.status }}>", "<script>`{{ doc.status }}`</script>"} {
+	for _, seed := range []string{
+		"plain", "{{ doc.status }}", "<p title='{{doc.status}}'>", "{{", "}}{{ old_doc.id }}", "{{{ doc.id }}}", "{{- doc.id }}",
+		"<a href={{ doc.status }}>", "<script>`{{ doc.status }}`</script>", `{{ doc.status | default "x" | upper | truncate 3 }}`,
+		`{{ doc.due | date "DD.MM.YYYY" "Europe/Berlin" }}{{ doc.amount|money:"EUR" }}`,
+		"{% if doc.id > 3 %}a{% elif doc.paid %}b{% else %}c{% endif %}",
+		"{% for i in doc.items %}{{ loop.index }}{{ i.name }}{% empty %}none{% endfor %}", "{%", "{% for x in %}", "{% endif %}{%}",
+	} {
 		f.Add(seed, "<x-evil>{{ doc.id }}")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
+		if len(text) > 4000 || len(value) > 4000 {
+			return
+		}
+		started := time.Now()
 		n := notification()
 		n.Title, n.Message, n.HTMLMessage = text, text, text
+		_ = reader().Validate(n)
 		c, err := reader().Compile(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := c.Render(Scope{Doc: Document{"status": "<x-evil>" + value}}, "")
+		shop := aShop()
+		shop.rows["items"][0]["name"] = "<x-evil>" + value
+		scope, _, err := c.Load(t.Context(), shop, Scope{Doc: Document{"id": int64(7), "status": "<x-evil>" + value, "amount": decimal("1.50")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := c.Render(scope, "")
+		if took := time.Since(started); took > 2*time.Second {
+			t.Errorf("%q took %s", text, took)
+		}
 		if err != nil {
 			return
 		}
-		if !strings.Contains(text, openBraces) && content.Text != text {
+		if !strings.Contains(text, openBraces) && !strings.Contains(text, openBlock) && content.Text != text {
 			t.Errorf("%q became %q", text, content.Text)
 		}
 		if strings.Contains(content.HTML, "<x-evil>") && !strings.Contains(text, "x-evil") && !strings.Contains(text, "<") {
@@ -99,4 +120,33 @@ func FuzzTemplate(f *testing.F) {
 			t.Errorf("the subject %q has a line break", content.Subject)
 		}
 	})
+}
+
+// BenchmarkRenderForTenRecipients is one event of a notification with conditions, filters, a loop and HTML.
+func BenchmarkRenderForTenRecipients(b *testing.B) {
+	n := notification()
+	n.Message = "Dear {{ doc.customer.name | default \"customer\" }},\nyour order {{ doc.id }} of {{ doc.amount | money \"EUR\" }} is {{ doc.status | lower }}.\n" +
+		"{% for item in doc.items %}\n- {{ item.name }}: {{ item.price | number 2 }}\n{% endfor %}"
+	n.HTMLMessage = "<h1>{{ doc.status | title }}</h1><ul>{% for item in doc.items %}<li>{{ item.name }}</li>{% endfor %}</ul>"
+	n.Conditions = `doc.status == "APPROVED" and doc.amount > 10`
+	n.Recipients = nil
+	for i := range 10 {
+		n.Recipients = append(n.Recipients, Recipient{Address: fmt.Sprintf("r%d@example.com", i)})
+	}
+	c, err := reader().Compile(n)
+	if err != nil {
+		b.Fatal(err)
+	}
+	doc := document(b, anOrder)
+	doc["customer_id"] = int64(3)
+	shop := aShop()
+	for b.Loop() {
+		scope, _, err := c.Load(b.Context(), shop, Scope{Doc: doc})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if o := c.Decide(scope, plainAddresses{}, false); len(o.Messages) != 10 {
+			b.Fatal(o)
+		}
+	}
 }

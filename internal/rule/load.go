@@ -113,7 +113,7 @@ func (l *loader) find(q *query, v view) []Document {
 	for _, match := range q.where {
 		value := match.value
 		if match.path != nil {
-			value, _ = v.value(*match.path)
+			value = v.value(*match.path)
 		}
 		if isNull(value) {
 			return nil

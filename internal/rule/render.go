@@ -35,31 +35,33 @@ type content struct {
 
 // compileContent leaves placeholders of unknown fields unbound: the model may have lost them since the rule was saved,
 // and the message still goes out.
-func compileContent(n *Notification, names *scopeNames) content {
+func (r Reader) compileContent(n *Notification, names *scopeNames) content {
 	c := content{channel: n.Channel}
 	if n.Channel == Email {
-		c.subject, c.broken = compileTemplate("title", n.Title, names)
+		c.subject, c.broken = r.compileTemplate("title", n.Title, n, names)
 		if c.broken == nil && n.HTMLMessage != "" {
-			c.html, c.broken = compileHTML(n.HTMLMessage, names)
+			c.html, c.broken = r.compileHTML(n, names)
 		}
 	}
 	if c.broken == nil {
-		c.text, c.broken = compileTemplate("message", n.Message, names)
+		c.text, c.broken = r.compileTemplate("message", n.Message, n, names)
 	}
 	return c
 }
 
-func compileTemplate(name, text string, names *scopeNames) (template, error) {
+func (r Reader) compileTemplate(name, text string, n *Notification, names *scopeNames) (template, error) {
 	t, err := parseTemplate(text)
 	if err != nil {
 		return nil, inTemplate(name, err)
 	}
-	t.bind(names)
+	if _, errs := t.bind(names, r.Settings.zone(n)); len(errs) > 0 {
+		return nil, inTemplate(name, errs[0])
+	}
 	return t, nil
 }
 
-func compileHTML(text string, names *scopeNames) (*htmlBody, error) {
-	t, err := compileTemplate("html_message", text, names)
+func (r Reader) compileHTML(n *Notification, names *scopeNames) (*htmlBody, error) {
+	t, err := r.compileTemplate("html_message", n.HTMLMessage, n, names)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +78,7 @@ func inTemplate(name string, err error) error {
 }
 
 // Render fills the templates in. What cannot be resolved, such as old_doc when a row was created, stays as written; a
-// value is never expanded again. A subject is cut at SubjectLimit; a body that is too large, or an SMS or WhatsApp text
+// value is never expanded again. The locale chooses the variant, see Variant. A subject is cut at SubjectLimit; a body that is too large, or an SMS or WhatsApp text
 // of more than NumberTextLimit, is an error. Every error is an *Error with the code TemplateParseFail.
 func (c *Compiled) Render(s Scope, locale string) (out Content, err error) {
 	defer func() {
@@ -84,14 +86,18 @@ func (c *Compiled) Render(s Scope, locale string) (out Content, err error) {
 			out, err = Content{}, &Error{Code: TemplateParseFail, Message: "the message cannot be rendered"}
 		}
 	}()
-	if c.content.broken != nil {
-		return Content{}, c.content.broken
+	texts := c.content
+	if tag := c.Variant(locale); tag != "" {
+		texts = c.variants[tag]
 	}
-	return c.content.render(c.view(s))
+	if texts.broken != nil {
+		return Content{}, texts.broken
+	}
+	return texts.render(c.view(s))
 }
 
 func (c *content) render(v view) (out Content, err error) {
-	if out.Text, err = c.text.render(v, textOutputLimit); err != nil {
+	if out.Text, err = c.text.render(v); err != nil {
 		return Content{}, inTemplate("message", err)
 	}
 	if c.channel != Email {
@@ -102,7 +108,7 @@ func (c *content) render(v view) (out Content, err error) {
 		}
 		return out, nil
 	}
-	subject, err := c.subject.render(v, textOutputLimit)
+	subject, err := c.subject.render(v)
 	if err != nil {
 		return Content{}, inTemplate("title", err)
 	}

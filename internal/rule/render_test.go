@@ -127,13 +127,9 @@ func TestBrokenTemplatesMakeRenderFailWithTheirPlace(t *testing.T) {
 		change func(*Notification)
 		want   string
 	}{
-		"unclosed":             {func(n *Notification) { n.Message = "a\né {{ doc.id" }, "message: line 2, column 3: {{ is never closed"},
-		"an expression":        {func(n *Notification) { n.Title = "{{ doc.id + 1 }}" }, "title: line 1, column 1: only a field's name"},
-		"a filter":             {func(n *Notification) { n.Message = "{{ doc.id|upper }}" }, "only a field's name"},
-		"empty":                {func(n *Notification) { n.Message = "{{}}" }, "only a field's name"},
-		"three braces":         {func(n *Notification) { n.Message = "{{{ doc.id }}}" }, "only a field's name"},
-		"a template's action":  {func(n *Notification) { n.HTMLMessage = "{{index . 0}}" }, "only a field's name"},
-		"a template's comment": {func(n *Notification) { n.HTMLMessage = "{{/* x */}}" }, "only a field's name"},
+		"an unclosed block":    {func(n *Notification) { n.Message = "a\né {% if doc.id %} x" }, "message: line 2, column 3: {% if … %} is never closed"},
+		"an unknown block":     {func(n *Notification) { n.Title = "{% while doc.id %}" }, `title: line 1, column 1: unknown block "while"`},
+		"a block's gone field": {func(n *Notification) { n.Message = "{% if doc.gone == 1 %}x{% endif %}" }, "line 1, column 7: orders has no field gone"},
 		"unsafe HTML":          {func(n *Notification) { n.HTMLMessage = "<p>\n<a href={{ doc.email }}`>" }, "html_message: a value cannot be made safe"},
 		"a script":             {func(n *Notification) { n.HTMLMessage = "<p><SCRIPT>x = {{ doc.id }}</script>" }, "html_message: mail programs run no scripts"},
 		"HTML ends in a tag":   {func(n *Notification) { n.HTMLMessage = `<p><a href="` }, "html_message: "},
@@ -153,7 +149,7 @@ func TestBrokenTemplatesMakeRenderFailWithTheirPlace(t *testing.T) {
 func TestAPanicInRenderIsAnError(t *testing.T) {
 	t.Parallel()
 	c := compiled(t, func(*Notification) {})
-	c.content.text = template{{hole: nil, path: &path{}}, {path: &path{root: docName}, hole: &placeholder{}}}
+	c.content.text = template{{loop: &loop{path: &path{root: docName}, body: template{{choice: nil, hole: &placeholder{path: &path{}, filters: []appliedFilter{{}}}}}}}}
 	c.content.html = &htmlBody{} // has no template: rendering panics
 	_, err := c.Render(Scope{Doc: document(t, anOrder)}, "")
 	var own *Error

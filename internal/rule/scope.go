@@ -32,15 +32,8 @@ func (v view) with(name string, row Document) view {
 	return out
 }
 
-// value looks a path up. ok is false when the row that it begins with does not exist; a row that is missing further on
-// gives null.
-func (v view) value(p path) (value any, ok bool) {
-	row := v.row(p.root)
-	if row == nil {
-		return nil, false
-	}
-	return valueFrom(row, p), true
-}
+// value looks a path up. A row that is missing on the way gives null.
+func (v view) value(p path) any { return valueFrom(v.row(p.root), p) }
 
 // valueFrom follows a path to one value from the row that it begins with.
 func valueFrom(row map[string]any, p path) any {

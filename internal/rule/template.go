@@ -3,92 +3,169 @@ package rule
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
-	"unicode/utf8"
 )
 
-// placeholder is a {{ doc.x }} in a template.
-type placeholder struct {
-	// source is the placeholder as it is written, braces included.
-	source string
-	names  []string
-	place  position
-}
+// template is a text with placeholders, choices and loops, in the order in which they stand.
+type template []node
 
-// position is a place in a text. Lines and columns count from 1, in characters.
-type position struct{ line, column int }
-
-// pass moves the position over a piece of text.
-func (p *position) pass(text string) {
-	p.line += strings.Count(text, "\n")
-	lineStart := strings.LastIndexByte(text, '\n') + 1
-	if lineStart > 0 {
-		p.column = 1
-	}
-	p.column += utf8.RuneCountInString(text[lineStart:])
-}
-
-// segment is a piece of a template: text as it is, or a placeholder.
-type segment struct {
+// node is one part of a template: exactly one of its fields is set.
+type node struct {
 	literal string
 	hole    *placeholder
-	// path is where the hole's value is; nil when the model has no such field, and then the hole stays as written.
-	path *path
+	choice  *choice
+	loop    *loop
 }
 
-// template is a text with placeholders.
-type template []segment
+// choice is {% if … %} with its branches; the last may have no test.
+type choice struct {
+	branches []branch
+}
 
-// The braces of a placeholder.
-const (
-	openBraces  = "{{"
-	closeBraces = "}}"
-)
+type branch struct {
+	line  string
+	place position
+	// test is nil for {% else %}.
+	test *condition
+	body template
+}
 
-// placeholderLimit bounds the placeholders of one template: html/template's time grows with their square.
+// loop is {% for name in path %}.
+type loop struct {
+	name  string
+	names []string
+	place position
+	path  *path
+	body  template
+	empty template
+}
+
+// placeholderLimit bounds the placeholders, choices and loops of one template: html/template's time grows with their
+// square.
 const placeholderLimit = 500
 
-// parseTemplate splits a text at its placeholders. Every {{ must begin one: {{ doc.x }}, with any space within.
+// nestingLimit bounds blocks within blocks.
+const nestingLimit = 5
+
+// parseTemplate reads a text. Whatever stands between {{ and }} is a placeholder, if need be one that stays as it is
+// written; what stands between {% and %} must be a block of the language.
 func parseTemplate(text string) (template, error) {
-	var t template
-	place := position{line: 1, column: 1}
-	for holes := 0; text != ""; holes++ {
-		literal, rest, found := strings.Cut(text, openBraces)
-		if literal != "" {
-			t = append(t, segment{literal: literal})
-		}
-		if !found {
-			return t, nil
-		}
-		place.pass(literal)
-		if holes == placeholderLimit {
-			return nil, templateError(place, "a text can have at most %d placeholders", placeholderLimit)
-		}
-		hole, err := parsePlaceholder(rest, place)
-		if err != nil {
-			return nil, err
-		}
-		t = append(t, segment{hole: hole})
-		place.pass(hole.source)
-		text = text[len(literal)+len(hole.source):]
+	pieces, err := cutTemplate(text)
+	if err != nil {
+		return nil, err
+	}
+	p := &templateParser{pieces: pieces}
+	t, end, err := p.body()
+	if err != nil {
+		return nil, err
+	}
+	if end != nil {
+		return nil, templateError(end.place, "{%% %s %%} has no beginning: there is no open block that it belongs to", end.word())
 	}
 	return t, nil
 }
 
-// parsePlaceholder reads what follows the opening braces.
-func parsePlaceholder(inner string, place position) (*placeholder, error) {
-	end := strings.Index(inner, closeBraces)
-	if end < 0 {
-		return nil, templateError(place, "{{ is never closed: write }} after the field's name")
+// templateParser turns pieces into a tree.
+type templateParser struct {
+	pieces []piece
+	at     int
+	depth  int
+}
+
+// body reads up to a block that ends or goes on with the one it is in, and gives that one; nil at the end of the text.
+func (p *templateParser) body() (t template, end *piece, err error) {
+	for p.at < len(p.pieces) {
+		current := &p.pieces[p.at]
+		p.at++
+		switch current.kind {
+		case literalPiece:
+			if current.source != "" {
+				t = append(t, node{literal: current.source})
+			}
+			continue
+		case holePiece:
+			t = append(t, node{hole: parsePlaceholder(current)})
+			continue
+		}
+		one := node{}
+		switch current.word() {
+		case "if":
+			one.choice, err = p.choice(current)
+		case "for":
+			one.loop, err = p.loop(current)
+		case "elif", "else", "empty", "endif", "endfor":
+			return t, current, nil
+		default:
+			err = templateError(current.place,
+				"unknown block %q: the blocks are if, elif, else, endif, for, empty and endfor", current.word())
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		t = append(t, one)
 	}
-	names := strings.Split(strings.TrimSpace(inner[:end]), ".")
-	for _, name := range names {
-		if !isIdentifier(name) {
-			return nil, templateError(place,
-				"only a field's name can stand between {{ and }}, such as {{ doc.status }}")
+	return t, nil, nil
+}
+
+// within reads the body of a block; begin is named when it is never closed.
+func (p *templateParser) within(begin *piece, closing string) (template, *piece, error) {
+	p.depth++
+	defer func() { p.depth-- }()
+	if p.depth > nestingLimit {
+		return nil, nil, templateError(begin.place, "blocks can stand within each other %d deep at most", nestingLimit)
+	}
+	body, end, err := p.body()
+	if err == nil && end == nil {
+		err = templateError(begin.place, "{%% %s … %%} is never closed: write {%% %s %%} where it ends", begin.word(), closing)
+	}
+	return body, end, err
+}
+
+func (p *templateParser) choice(begin *piece) (*choice, error) {
+	c := &choice{}
+	for current := begin; ; {
+		b := branch{line: current.argument(), place: current.argumentPlace()}
+		if isElse := current.word() == "else"; isElse != (b.line == "") {
+			return nil, templateError(current.place, "{%% if … %%} and {%% elif … %%} need a condition, and {%% else %%} has none")
+		}
+		body, end, err := p.within(begin, "endif")
+		if err != nil {
+			return nil, err
+		}
+		b.body = body
+		c.branches = append(c.branches, b)
+		switch word := end.word(); {
+		case word == "endif":
+			return c, end.bare()
+		case (word == "elif" || word == "else") && current.word() != "else":
+			current = end
+		default:
+			return nil, templateError(end.place, "unexpected {%% %s %%}: {%% endif %%} is missing before it", word)
 		}
 	}
-	return &placeholder{source: openBraces + inner[:end+len(closeBraces)], names: names, place: place}, nil
+}
+
+func (p *templateParser) loop(begin *piece) (*loop, error) {
+	words := strings.Fields(begin.argument())
+	if len(words) != 3 || words[1] != "in" || !isIdentifier(words[0]) {
+		return nil, templateError(begin.place, "write {%% for item in doc.items %%}, with a relation to many after in")
+	}
+	l := &loop{name: words[0], names: strings.Split(words[2], "."), place: begin.argumentPlace()}
+	var end *piece
+	var err error
+	if l.body, end, err = p.within(begin, "endfor"); err != nil {
+		return nil, err
+	}
+	if end.word() == "empty" {
+		if l.empty, end, err = p.within(begin, "endfor"); err != nil {
+			return nil, err
+		}
+	}
+	if end.word() != "endfor" {
+		return nil, templateError(end.place, "unexpected {%% %s %%}: {%% endfor %%} is missing before it", end.word())
+	}
+	return l, end.bare()
 }
 
 func isIdentifier(name string) bool {
@@ -106,51 +183,80 @@ func templateError(place position, format string, args ...any) error {
 	}
 }
 
-// bind finds the placeholders' fields . Those that name nothing are reported, all of them, and stay
-// unbound.
-func (t template) bind(names *scopeNames) []error {
-	var errs []error
-	for i := range t {
-		hole := t[i].hole
-		if hole == nil {
-			continue
+// unreadable lists what is wrong with the placeholders themselves, whatever the model.
+func (t template) unreadable() (errs []error) {
+	for _, n := range t {
+		switch {
+		case n.hole != nil && n.hole.wrong != nil:
+			errs = append(errs, n.hole.wrong)
+		case n.choice != nil:
+			for _, b := range n.choice.branches {
+				errs = append(errs, b.body.unreadable()...)
+			}
+		case n.loop != nil:
+			errs = append(append(errs, n.loop.body.unreadable()...), n.loop.empty.unreadable()...)
 		}
-		found, err := names.value(hole.names)
-		if err != nil {
-			errs = append(errs, templateError(hole.place, "%s", err))
-			continue
-		}
-		t[i].path = &found
 	}
 	return errs
 }
 
-// fill gives a placeholder's text: the value, or the placeholder as written when there is no such row or field.
-func (s segment) fill(v view) string {
-	if s.path == nil {
-		return s.hole.source
+// loopRow is what a loop knows about its turn.
+var loopRow = &Model{Name: "loop", Fields: []Field{
+	{Name: "index", Type: Integer}, {Name: "first", Type: Boolean}, {Name: "last", Type: Boolean},
+}}
+
+const loopName = "loop"
+
+// bind finds what the placeholders, conditions and loops name. What names nothing is reported, all of it: placeholders
+// among unresolved, which then stay as written, and blocks among errs.
+func (t template) bind(names *scopeNames, zone *time.Location) (unresolved, errs []error) {
+	for i := range t {
+		var unresolvedHere, errsHere []error
+		switch n := &t[i]; {
+		case n.hole != nil:
+			if err := n.hole.bind(names, zone); err != nil {
+				unresolvedHere = []error{err}
+			}
+		case n.choice != nil:
+			unresolvedHere, errsHere = n.choice.bind(names, zone)
+		case n.loop != nil:
+			unresolvedHere, errsHere = n.loop.bind(names, zone)
+		}
+		unresolved, errs = append(unresolved, unresolvedHere...), append(errs, errsHere...)
 	}
-	value, ok := v.value(*s.path)
-	if !ok {
-		return s.hole.source
-	}
-	return format(s.path.field.Type, value)
+	return unresolved, errs
 }
 
-// render writes the text with its placeholders filled in, once: a value that holds braces is a value. More than limit
-// bytes are an error.
-func (t template) render(v view, limit int) (string, error) {
-	var out strings.Builder
-	for _, s := range t {
-		piece := s.literal
-		if s.hole != nil {
-			piece = s.fill(v)
+func (c *choice) bind(names *scopeNames, zone *time.Location) (unresolved, errs []error) {
+	for i := range c.branches {
+		b := &c.branches[i]
+		if b.line != "" {
+			test, err := blockCondition(b.line, names, zone)
+			if err != nil {
+				errs = append(errs, b.place.of(err))
+			}
+			b.test = test
 		}
-		if out.Len()+len(piece) > limit {
-			return "", &Error{Code: TemplateParseFail, Message: fmt.Sprintf(
-				"the text is larger than %d KiB once its values are filled in: shorten it", limit>>10)}
-		}
-		out.WriteString(piece)
+		more, wrong := b.body.bind(names, zone)
+		unresolved, errs = append(unresolved, more...), append(errs, wrong...)
 	}
-	return out.String(), nil
+	return unresolved, errs
+}
+
+func (l *loop) bind(names *scopeNames, zone *time.Location) (unresolved, errs []error) {
+	if _, taken := names.roots[l.name]; taken || l.name == loopName {
+		return nil, []error{templateError(l.place, "the name %s is taken: choose another one for the rows of this loop", l.name)}
+	}
+	found, err := names.resolve(l.names)
+	switch {
+	case err != nil:
+		return nil, []error{templateError(l.place, "%s", err)}
+	case !found.rows || found.model == nil:
+		return nil, []error{templateError(l.place, "%s has no rows to loop over: name a relation, such as doc.items", found)}
+	}
+	l.path = &found
+	inner := names.with(l.name, found).with(loopName, path{model: loopRow, includes: Includes{}})
+	unresolved, errs = l.body.bind(inner, zone)
+	more, wrong := l.empty.bind(names, zone)
+	return append(unresolved, more...), append(errs, wrong...)
 }

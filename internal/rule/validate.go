@@ -83,27 +83,15 @@ func listed(channels []Channel) string {
 func (v *validation) sizes() {
 	n := v.n
 	hasHTML := strings.TrimSpace(n.HTMLMessage) != ""
-	switch {
-	case n.Channel == Email && strings.TrimSpace(n.Title) == "":
+	if n.Channel == Email && strings.TrimSpace(n.Title) == "" {
 		v.errs.add("title", "an email needs a title: it is the subject")
-	case utf8.RuneCountInString(n.Title) > TitleLimit:
-		v.errs.add("title", "at most %d characters", TitleLimit)
 	}
-	if strings.TrimSpace(n.Message) == "" && (n.Channel != Email || !hasHTML) {
+	if strings.TrimSpace(n.Message) == "" && (n.Channel != Email || !hasHTML) && strings.TrimSpace(n.ContentSID) == "" {
 		v.errs.add("message", "write a message")
 	}
-	if n.Channel != Email && hasHTML {
-		v.errs.add("html_message", "only an email can have an HTML message")
-	}
-	v.size("message", n.Message, MessageLimit)
-	v.size("html_message", n.HTMLMessage, HTMLMessageLimit)
 	v.size("conditions", n.Conditions, ConditionsLimit)
-	for field, text := range map[string]string{
-		"title": n.Title, "message": n.Message, "html_message": n.HTMLMessage, "conditions": n.Conditions,
-	} {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			v.errs.add(field, "the text is not valid UTF-8, or holds a NUL character")
-		}
+	if !utf8.ValidString(n.Conditions) || strings.ContainsRune(n.Conditions, 0) {
+		v.errs.add("conditions", "the text is not valid UTF-8, or holds a NUL character")
 	}
 }
 
@@ -133,16 +121,37 @@ func (v *validation) triggerFields() {
 // templates looks at those that are not too large. A title that its channel does not send is looked at too: the channel
 // can be changed.
 func (v *validation) templates() {
-	v.template("title", v.n.Title)
-	v.template("message", v.n.Message)
-	if t, ok := v.template("html_message", v.n.HTMLMessage); ok && v.n.HTMLMessage != "" {
+	v.texts(v.n.Title, v.n.Message, v.n.HTMLMessage, func(name string) string { return name })
+	v.variants()
+	v.extras()
+}
+
+// texts checks a title, a message and an HTML message; field gives the names of theirs.
+func (v *validation) texts(title, message, html string, field func(name string) string) {
+	v.size(field("message"), message, MessageLimit)
+	v.size(field("html_message"), html, HTMLMessageLimit)
+	if !utf8.ValidString(title) || strings.ContainsRune(title, 0) {
+		v.errs.add(field("title"), "the text is not valid UTF-8, or holds a NUL character")
+	}
+	if utf8.RuneCountInString(title) > TitleLimit {
+		v.errs.add(field("title"), "at most %d characters", TitleLimit)
+	}
+	if html != "" && v.n.Channel != Email && strings.TrimSpace(html) != "" {
+		v.errs.add(field("html_message"), "only an email can have an HTML message")
+	}
+	v.template(field("title"), title)
+	v.template(field("message"), message)
+	if t, ok := v.template(field("html_message"), html); ok && html != "" {
 		if _, err := newHTMLBody(t); err != nil {
-			v.errs.add("html_message", "%s", err)
+			v.errs.add(field("html_message"), "%s", err)
 		}
 	}
 }
 
 func (v *validation) template(field, text string) (t template, ok bool) {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		v.errs.add(field, "the text is not valid UTF-8, or holds a NUL character")
+	}
 	if v.errs[field] != "" {
 		return nil, false
 	}
@@ -151,10 +160,17 @@ func (v *validation) template(field, text string) (t template, ok bool) {
 		v.errs.add(field, "%s", err)
 		return nil, false
 	}
-	if v.model == nil {
-		return t, true
+	if v.names == nil {
+		if !v.reader.Settings.KeepUnresolved {
+			v.all(field, t.unreadable())
+		}
+		return t, v.errs[field] == ""
 	}
-	v.all(field, t.bind(v.names))
+	unresolved, errs := t.bind(v.names, v.reader.Settings.zone(v.n))
+	if !v.reader.Settings.KeepUnresolved {
+		errs = append(errs, unresolved...)
+	}
+	v.all(field, errs)
 	return t, v.errs[field] == ""
 }
 
