@@ -29,11 +29,11 @@ import (
 type house struct {
 	// activities are those of the last environment.
 	activities *activities.Activities
-	t      *testing.T
-	db     *gorm.DB
-	ledger *faultyLedger
-	sender *scriptedSender
-	env    *testsuite.TestWorkflowEnvironment
+	t          *testing.T
+	db         *gorm.DB
+	ledger     *faultyLedger
+	sender     *scriptedSender
+	env        *testsuite.TestWorkflowEnvironment
 }
 
 var orders = &rule.Model{

@@ -19,8 +19,8 @@ import (
 const tagName = "notify"
 
 // Describe tells what a gorm model looks like to rules. Fields are named by their columns, in the order of the struct.
-// The tag `notify:"-"` keeps a column out, `notify:"label:…"` and `notify:"type:…"` overrule what is derived; several
-// are separated by semicolons. Relations over several columns, polymorphic and many-to-many ones are left out.
+// The tag `notify:"-"` keeps a column out, `notify:"label:…"` and `notify:"type:…"` overrule what is derived, and
+// `notify:"address:email"` or `notify:"address:number"` marks where a row's address is; several are separated by semicolons. Relations over several columns, polymorphic and many-to-many ones are left out.
 func Describe(s *schema.Schema) (*Model, error) { return DescribeFields(s, Visible(s)) }
 
 // DescribeFields is Describe for a table that has columns for these fields alone. They must hold the primary key.
@@ -64,6 +64,12 @@ func describeField(f *schema.Field) (rule.Field, error) {
 	settings := schema.ParseTagSetting(f.Tag.Get(tagName), ";")
 	if text := settings["LABEL"]; text != "" {
 		described.Label = text
+	}
+	switch held := strings.ToLower(settings["ADDRESS"]); held {
+	case "", rule.HoldsEmail, rule.HoldsNumber:
+		described.Address = held
+	default:
+		return described, fmt.Errorf("field %s holds the address %q in its notify tag: write email or number", f.DBName, held)
 	}
 	if wanted := settings["TYPE"]; wanted != "" {
 		described.Type = rule.FieldType(strings.ToLower(wanted))

@@ -19,7 +19,11 @@ type Compiled struct {
 	content    content
 	variants   map[string]content
 	extras     extras
-	recipients []recipientSource
+	replyTo    *recipientSource
+	// localeField is the bare name of a field of a recipient's row; localePath is the same for all.
+	localeField string
+	localePath  *path
+	recipients  []recipientSource
 }
 
 // Compile prepares a notification for the changes of its model. It takes a notification as it was when its row changed,
@@ -39,11 +43,12 @@ func (r Reader) Compile(n *Notification) (c *Compiled, err error) {
 	c = &Compiled{
 		trigger: n.Trigger, channel: n.Channel, uses: uses, needs: wanted,
 		notif: notifValues(n), conditions: compileConditions(n.Conditions, names),
-		content: r.compileContent(n, names), variants: r.compileVariants(n, names), recipients: compileRecipients(n, names), watchName: n.ValueChangeField,
+		content: r.compileContent(n, names), variants: r.compileVariants(n, names), recipients: r.compileRecipients(n, names, wanted), watchName: n.ValueChangeField,
 	}
 	if c.extras, err = r.compileExtras(n, names); err != nil && c.content.broken == nil {
 		c.content.broken = err
 	}
+	r.compileTelling(c, n, names)
 	if field, ok := m.Field(n.ValueChangeField); ok {
 		c.watched = &field
 	}

@@ -3,6 +3,7 @@ package rule
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Decision is what a notification does with a change.
@@ -50,6 +51,7 @@ const (
 	ProblemEmpty     = "empty"
 	ProblemInvalid   = "invalid"
 	ProblemDuplicate = "duplicate"
+	ProblemLimit     = "limit"
 )
 
 // Message is what one address is told.
@@ -94,18 +96,24 @@ func (c *Compiled) Decide(s Scope, addresses Addresses, assume bool) Outcome {
 	}
 	told := o.told(c.channel)
 	switch {
-	case len(told) == 0:
+	case !anyoneTold(told):
 		o.Decision, o.Reason = NoRecipient, "no recipient has a valid address"
 	case err != nil:
 		o.invalid(err)
 	default:
-		o.write(c, s, told)
+		o.write(c, s, addresses, told)
 	}
 	return o
 }
 
 // write makes a message for each address.
-func (o *Outcome) write(c *Compiled, s Scope, told []Addressee) {
+func (o *Outcome) write(c *Compiled, s Scope, addresses Addresses, told []Addressee) {
+	details, problems, err := c.details(s, addresses)
+	o.Problems = append(o.Problems, problems...)
+	if err != nil {
+		o.invalid(err)
+		return
+	}
 	texts := make(map[string]Content)
 	for _, to := range told {
 		content, ok := texts[to.Locale]
@@ -118,7 +126,7 @@ func (o *Outcome) write(c *Compiled, s Scope, told []Addressee) {
 			}
 			texts[to.Locale] = content
 		}
-		o.Messages = append(o.Messages, Message{Address: to.Address, Locale: to.Locale, Content: content})
+		o.Messages = append(o.Messages, Message{Address: to.Address, Locale: to.Locale, Content: content, Details: details.headers(to, told)})
 	}
 	o.Decision = Sends
 }
@@ -134,6 +142,11 @@ func (o *Outcome) invalid(err error) {
 	o.Decision, o.Reason = Invalid, "the message cannot be rendered: "+err.Error()
 }
 
+// anyoneTold says whether there is one who does not only get a copy.
+func anyoneTold(told []Addressee) bool {
+	return slices.ContainsFunc(told, func(a Addressee) bool { return !a.Copy })
+}
+
 // told lists those who get the message, and reports those who cannot.
 func (o *Outcome) told(channel Channel) []Addressee {
 	var told []Addressee
@@ -144,6 +157,8 @@ func (o *Outcome) told(channel Channel) []Addressee {
 		case ProblemEmpty, ProblemInvalid:
 			o.report(recipientCode(channel, r.From), "recipient "+r.From,
 				fmt.Sprintf("recipient %s gives no valid address: %s", r.From, r.Detail))
+		case ProblemLimit:
+			o.report(recipientCode(channel, ""), "limit", r.Detail)
 		}
 	}
 	return told
@@ -161,17 +176,37 @@ func (o *Outcome) report(code ErrCode, key, message string) {
 
 // addressees checks the candidates, and drops doubles.
 func (c *Compiled) addressees(s Scope, addresses Addresses) []Addressee {
+	candidates, v := c.Candidates(s), c.view(s)
+	// One who is told gets no copy besides.
+	slices.SortStableFunc(candidates, func(a, b Candidate) int { return order(a.Copy) - order(b.Copy) })
 	seen := make(map[string]bool)
-	var found []Addressee
-	for _, candidate := range c.Candidates(s) {
+	told, copies := 0, 0
+	found := make([]Addressee, 0, len(candidates))
+	for _, candidate := range candidates {
 		a := c.addressee(candidate, addresses)
-		if a.Problem == "" && seen[a.Address] {
+		switch {
+		case a.Problem != "":
+		case seen[a.Address]:
 			a.Problem, a.Detail = ProblemDuplicate, "the address is there already"
+		case a.Copy && copies == CopyLimit:
+			a.Problem, a.Detail = ProblemLimit, fmt.Sprintf("an email has at most %d copies: the rest is left out", CopyLimit)
+		case !a.Copy && told == AddressLimit:
+			a.Problem, a.Detail = ProblemLimit, fmt.Sprintf("a notification tells at most %d addresses of one change: the rest is left out", AddressLimit)
+		default:
+			a.Locale, seen[a.Address] = c.localeOf(candidate, v), true
+			copies, told = copies+order(a.Copy), told+1-order(a.Copy)
 		}
-		seen[a.Address] = seen[a.Address] || a.Problem == ""
 		found = append(found, a)
 	}
 	return found
+}
+
+// order puts copies last.
+func order(isCopy bool) int {
+	if isCopy {
+		return 1
+	}
+	return 0
 }
 
 // addressee takes the first of the candidate's addresses that is usable.

@@ -24,6 +24,8 @@ type Field struct {
 	Type  FieldType `json:"type"`
 	// Nullable fields can hold null, whatever their type.
 	Nullable bool `json:"nullable"`
+	// Address says that the application has marked the field as one that holds an address: HoldsEmail or HoldsNumber.
+	Address string `json:"address,omitempty"`
 }
 
 // RelationKind says how many rows are at the other end.

@@ -14,11 +14,7 @@ const (
 	HTMLMessageLimit = 256 << 10 // bytes
 	ConditionsLimit  = 16 << 10  // bytes
 	ConditionLimit   = 200       // lines that are not blank
-	RecipientLimit   = 100       // rows
 )
-
-// documentFieldLimit is in bytes; names of columns have at most 63 or so.
-const documentFieldLimit = 255
 
 // Addresses knows what an address looks like.
 type Addresses interface {
@@ -39,6 +35,8 @@ func (r Reader) Validate(n *Notification) FieldErrors {
 	v.templates()
 	v.conditions()
 	v.recipients()
+	v.replyTo()
+	v.localeField()
 	v.sending()
 	return v.errs
 }
@@ -208,47 +206,4 @@ func (v *validation) conditions() {
 		}
 	}
 	v.all("conditions", errs)
-}
-
-func (v *validation) recipients() {
-	rows := v.n.Recipients
-	if len(rows) > RecipientLimit {
-		v.errs.add("recipients", "at most %d rows", RecipientLimit)
-		return
-	}
-	blank := 0
-	for i, row := range rows {
-		field := fmt.Sprintf("recipients[%d]", i)
-		if strings.TrimSpace(row.Address) == "" && strings.TrimSpace(row.DocumentField) == "" {
-			blank++
-			v.errs.add(field, "the row is blank: fill it in or remove it")
-			continue
-		}
-		v.address(field+".address", row.Address)
-		v.documentField(field+".document_field", row.DocumentField)
-	}
-	if blank == len(rows) {
-		v.errs.add("recipients", "at least one recipient is needed")
-	}
-}
-
-func (v *validation) address(field, address string) {
-	if strings.TrimSpace(address) == "" || v.errs["channel"] != "" {
-		return
-	}
-	if _, err := v.reader.Addresses.Normalize(v.n.Channel, strings.TrimSpace(address)); err != nil {
-		v.errs.add(field, "%s", err)
-	}
-}
-
-func (v *validation) documentField(field, documentField string) {
-	switch {
-	case strings.TrimSpace(documentField) == "" || v.model == nil || v.errs["channel"] != "":
-	case len(documentField) > documentFieldLimit:
-		v.errs.add(field, "at most %d characters", documentFieldLimit)
-	default:
-		if err := checkRecipientField(documentField, v.n.Channel, v.names); err != nil {
-			v.errs.add(field, "%s", err)
-		}
-	}
 }

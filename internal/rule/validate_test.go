@@ -81,12 +81,12 @@ func TestEveryMistakeIsRefusedOnItsField(t *testing.T) {
 		"a bare field's typo":        {rows(Recipient{DocumentField: "emial"}), "recipients[0].document_field", "did you mean email?"},
 		"a field through a relation": {rows(Recipient{DocumentField: "doc.customer.emal"}), "recipients[0].document_field", "did you mean email?"},
 		"a bare path of two":         {rows(Recipient{DocumentField: "customer.emal"}), "recipients[0].document_field", "did you mean email?"},
-		"a relation":                 {rows(Recipient{DocumentField: "doc.customer"}), "recipients[0].document_field", "a whole row"},
-		"a relation token":           {rows(Recipient{DocumentField: "silque.doc.customer.app.Customer"}), "recipients[0].document_field", "not available yet"},
+		"a relation":                 {rows(Recipient{DocumentField: "doc.items"}), "recipients[0].document_field", "NOTIFY_EMAIL_FIELDS"},
+		"a relation token":           {rows(Recipient{DocumentField: "silque.doc.custmer.app.Customer"}), "recipients[0].document_field", "did you mean customer?"},
 		"a notification's field":     {rows(Recipient{DocumentField: "notif.title"}), "recipients[0].document_field", "no address"},
 		"a date as an address":       {rows(Recipient{DocumentField: "doc.due"}), "recipients[0].document_field", "cannot hold an address"},
 		"a number as an email":       {rows(Recipient{DocumentField: "doc.phone"}), "recipients[0].document_field", "cannot hold an address"},
-		"a long path":                {rows(Recipient{DocumentField: strings.Repeat("a", 300)}), "recipients[0].document_field", "at most"},
+		"a long path":                {rows(Recipient{DocumentField: strings.Repeat("a", 2000)}), "recipients[0].document_field", "at most"},
 	} {
 		n := notification()
 		test.change(n)

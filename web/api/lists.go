@@ -127,6 +127,9 @@ func (a *API) savedList(in listInput) (*store.List, error) {
 	case utf8.RuneCountInString(name) > listNameLimit:
 		wrong["name"] = "at most 255 characters"
 	}
+	for field, message := range rule.ValidateList(in.Entries, a.config.Addresses) {
+		wrong[field] = message
+	}
 	if len(wrong) > 0 {
 		return nil, invalid(wrong)
 	}

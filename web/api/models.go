@@ -26,6 +26,8 @@ type field struct {
 	Label    string         `json:"label"`
 	Type     rule.FieldType `json:"type"`
 	Nullable bool           `json:"nullable"`
+	// Address is email or number when the application has marked the field as one that holds an address.
+	Address string `json:"address"`
 }
 
 type relation struct {
@@ -43,7 +45,7 @@ func modelOf(m *rule.Model) model {
 		Fields: make([]field, len(m.Fields)), DateFields: []string{}, Relations: make([]relation, len(m.Relations)),
 	}
 	for i, f := range m.Fields {
-		out.Fields[i] = field(f)
+		out.Fields[i] = field{Name: f.Name, Label: f.Label, Type: f.Type, Nullable: f.Nullable, Address: f.Address}
 		if f.Type == rule.Date || f.Type == rule.DateTime {
 			out.DateFields = append(out.DateFields, f.Name)
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/silquetech/silque-notifications/internal/catalog"
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
 
@@ -16,9 +15,6 @@ type suggestion struct {
 	DocumentField string `json:"document_field"`
 	Label         string `json:"label"`
 }
-
-// numberNames are the names that the original app tries on a model that its mapping does not name, in its order.
-var numberNames = []string{"mobile_number", "phone", "phone_number", "mobile", "contact_number"}
 
 func (a *API) suggestRecipients(c *gin.Context) error {
 	q := readQuery(c)
@@ -33,62 +29,87 @@ func (a *API) suggestRecipients(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	reader := rule.Reader{Models: models, Addresses: a.config.Addresses, Settings: a.config.Rules}
-	return answer(c, http.StatusOK, list[suggestion]{Items: suggestions(m, models, reader, rule.Channel(channel))})
+	finder := suggesting{
+		reader:  rule.Reader{Models: models, Addresses: a.config.Addresses, Settings: a.config.Rules},
+		model:   m,
+		channel: rule.Channel(channel),
+		found:   []suggestion{},
+	}
+	finder.from(m, "", "", suggestedHops)
+	return answer(c, http.StatusOK, list[suggestion]{Items: finder.found})
 }
 
-// suggestions lists the model's own fields that look like an address of the channel, then those one relation away; each
-// as it is after the change and as it was before. What a notification could not name is left out.
-func suggestions(m *rule.Model, models catalog.Set, reader rule.Reader, channel rule.Channel) []suggestion {
-	found := []suggestion{}
-	add := func(path, label string) {
-		for _, s := range []suggestion{
-			{DocumentField: "doc." + path, Label: label},
-			{DocumentField: "old_doc." + path, Label: label + " (before the change)"},
-		} {
-			if acceptable(m, reader, channel, s.DocumentField) {
-				found = append(found, s)
-			}
+// The bounds of what is suggested: free text is always possible.
+const (
+	suggestedHops  = 2
+	suggestedLimit = 200
+)
+
+// suggesting collects what a notification about a model can name for a channel.
+type suggesting struct {
+	reader  rule.Reader
+	model   *rule.Model
+	channel rule.Channel
+	found   []suggestion
+}
+
+// from suggests what is found at a path from the row: fields that look like an address, then relations that lead to one,
+// and what those have.
+func (s *suggesting) from(m *rule.Model, path, label string, hops int) {
+	for _, f := range m.Fields {
+		if s.looksLikeAddress(m, f) {
+			s.add(path+f.Name, label+f.Label)
 		}
 	}
-	for _, f := range m.Fields {
-		if looksLikeAddress(f, channel) {
-			add(f.Name, f.Label)
-		}
+	if hops == 0 {
+		return
 	}
 	for _, r := range m.Relations {
-		other, ok := models.Model(r.Model)
-		if !ok {
+		other, ok := s.reader.Models.Model(r.Model)
+		if !ok || r.Model == s.model.Name && path != "" {
 			continue
 		}
-		for _, f := range other.Fields {
-			if looksLikeAddress(f, channel) {
-				add(r.Name+"."+f.Name, r.Label+": "+f.Label)
-			}
+		if len(s.reader.Settings.AddressFields(other, "", s.channel)) > 0 {
+			s.add(path+r.Name, label+r.Label)
+		}
+		s.from(other, path+r.Name+".", label+r.Label+": ", hops-1)
+	}
+}
+
+// add suggests a path as it is after the change and as it was before, unless the validation would refuse it.
+func (s *suggesting) add(path, label string) {
+	for _, one := range []suggestion{
+		{DocumentField: "doc." + path, Label: label},
+		{DocumentField: "old_doc." + path, Label: label + " (before the change)"},
+	} {
+		if len(s.found) < suggestedLimit && s.acceptable(one.DocumentField) {
+			s.found = append(s.found, one)
 		}
 	}
-	return found
 }
 
 // acceptable asks the validation itself, so that no suggestion is refused when the notification is saved.
-func acceptable(m *rule.Model, reader rule.Reader, channel rule.Channel, documentField string) bool {
-	n := &rule.Notification{Channel: channel, Model: m.Name, Recipients: []rule.Recipient{{DocumentField: documentField}}}
-	_, refused := reader.Validate(n)["recipients[0].document_field"]
+func (s *suggesting) acceptable(documentField string) bool {
+	n := &rule.Notification{Channel: s.channel, Model: s.model.Name, Recipients: []rule.Recipient{{DocumentField: documentField}}}
+	_, refused := s.reader.Validate(n)["recipients[0].document_field"]
 	return !refused
 }
 
-// looksLikeAddress judges by the name, and by a type that can hold an address: some keep numbers as integers.
-func looksLikeAddress(f rule.Field, channel rule.Channel) bool {
+// numberEndings are how fields are called that hold a number.
+var numberEndings = []string{"mobile_number", "phone", "phone_number", "mobile", "contact_number"}
+
+// looksLikeAddress judges by the mapping, the application's marks and common names, then by how a name ends: some keep
+// numbers as integers.
+func (s *suggesting) looksLikeAddress(m *rule.Model, f rule.Field) bool {
+	if slices.Contains(s.reader.Settings.AddressFields(m, "", s.channel), f.Name) {
+		return true
+	}
 	name := strings.ToLower(f.Name)
-	if channel == rule.Email {
-		return f.Type == rule.String &&
-			(name == "email" || name == "email_address" ||
-				strings.HasSuffix(name, "_email") || strings.HasSuffix(name, "_email_address"))
+	if s.channel == rule.Email {
+		return f.Type == rule.String && (strings.HasSuffix(name, "_email") || strings.HasSuffix(name, "_email_address"))
 	}
 	if f.Type != rule.String && f.Type != rule.Integer {
 		return false
 	}
-	return slices.ContainsFunc(numberNames, func(known string) bool {
-		return name == known || strings.HasSuffix(name, "_"+known)
-	})
+	return slices.ContainsFunc(numberEndings, func(known string) bool { return strings.HasSuffix(name, "_"+known) })
 }
