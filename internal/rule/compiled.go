@@ -13,8 +13,7 @@ type Compiled struct {
 	uses       *usedModels
 	needs      *needs
 	notif      map[string]any
-	watched    *Field
-	watchName  string
+	change     change
 	conditions []condition
 	content    content
 	variants   map[string]content
@@ -39,19 +38,16 @@ func (r Reader) Compile(n *Notification) (c *Compiled, err error) {
 		return nil, &Error{Code: ConditionEvalFail, Message: fmt.Sprintf("unknown channel %q", string(n.Channel))}
 	}
 	wanted, uses := newNeeds(), &usedModels{models: r.Models, used: map[string]*Model{n.Model: m}}
-	names := newNames(uses, m, wanted)
+	names := newNames(uses, m, wanted, r.Settings.zone(n))
 	c = &Compiled{
 		trigger: n.Trigger, channel: n.Channel, uses: uses, needs: wanted,
 		notif: notifValues(n), conditions: compileConditions(n.Conditions, names),
-		content: r.compileContent(n, names), variants: r.compileVariants(n, names), recipients: r.compileRecipients(n, names, wanted), watchName: n.ValueChangeField,
+		content: r.compileContent(n, names), variants: r.compileVariants(n, names), recipients: r.compileRecipients(n, names, wanted), change: compileChange(n, m, names.zone),
 	}
 	if c.extras, err = r.compileExtras(n, names); err != nil && c.content.broken == nil {
 		c.content.broken = err
 	}
 	r.compileTelling(c, n, names)
-	if field, ok := m.Field(n.ValueChangeField); ok {
-		c.watched = &field
-	}
 	return c, nil
 }
 
@@ -92,29 +88,23 @@ func (c *Compiled) view(s Scope) view {
 	if c.trigger == OnDelete && s.Doc == nil {
 		s.Doc = s.OldDoc
 	}
-	return view{docName: map[string]any(s.Doc), oldDocName: map[string]any(s.OldDoc), notifName: c.notif}
+	v := view{docName: map[string]any(s.Doc), oldDocName: map[string]any(s.OldDoc), notifName: c.notif, workName: new(int)}
+	if !s.At.IsZero() {
+		v[momentName] = s.At.UTC()
+	}
+	return v
 }
 
-// Fires says whether the change is one that the trigger waits for, and why not. Only value_change looks at the rows:
-// it fires when its field's value differs, compared by type (12.50 equals 12.5, and null differs from every value).
+// Fires says whether the change is one that the trigger waits for, and why not. Only value_change looks at the rows.
 func (c *Compiled) Fires(s Scope) (fires bool, reason string) {
 	if c.trigger != OnValueChange {
 		return true, ""
 	}
-	switch {
-	case c.watched == nil:
-		return false, fmt.Sprintf("the model has no field %s any more", c.watchName)
-	case s.OldDoc == nil || s.Doc == nil:
-		return false, fmt.Sprintf("whether %s changed is not known: the row before or after the change is missing", c.watchName)
-	case equal(s.OldDoc[c.watchName], s.Doc[c.watchName]):
-		return false, c.watchName + " did not change"
-	default:
-		return true, ""
-	}
+	return c.change.fires(s)
 }
 
-// outdated says that the trigger's field is not there any more: the notification can never fire.
-func (c *Compiled) outdated() bool { return c.trigger == OnValueChange && c.watched == nil }
+// outdated says that no field is left that the trigger watches: the notification can never fire.
+func (c *Compiled) outdated() bool { return c.trigger == OnValueChange && len(c.change.fields) == 0 }
 
 // Verdict is what the conditions say about a change.
 type Verdict struct {

@@ -171,6 +171,11 @@ var dateTimeLayouts = []string{
 // parseMoment reads a date, a time with a date, or a time of day (as that time on the first day of year 0). The error
 // completes the sentence "… must be …".
 func parseMoment(t FieldType, text string) (time.Time, error) {
+	return parseMomentIn(t, text, time.UTC)
+}
+
+// parseMomentIn reads a time without a zone in one.
+func parseMomentIn(t FieldType, text string, zone *time.Location) (time.Time, error) {
 	layouts, form := dateTimeLayouts, "a time such as 2026-01-31T15:04:05Z"
 	switch t {
 	case Time:
@@ -182,13 +187,16 @@ func parseMoment(t FieldType, text string) (time.Time, error) {
 		}
 	}
 	for _, layout := range layouts {
-		moment, err := time.Parse(layout, text)
+		moment, err := time.ParseInLocation(layout, text, zone)
 		if err != nil {
 			continue
 		}
 		if t == Date {
 			year, month, day := moment.Date()
 			return time.Date(year, month, day, 0, 0, 0, 0, time.UTC), nil
+		}
+		if t == Time {
+			return time.Date(0, 1, 1, moment.Hour(), moment.Minute(), moment.Second(), moment.Nanosecond(), time.UTC), nil
 		}
 		return moment.UTC(), nil
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/compiler"
 	"github.com/expr-lang/expr/conf"
@@ -21,7 +22,7 @@ import (
 // line under it; it is the second lock on that door.
 const evaluationMemory = 10_000
 
-// The functions that a condition is compiled to. People cannot call them: the grammar has no calls.
+// The functions that a condition is compiled to. People cannot call them: those that they can call are in function.go.
 const (
 	compareFunction   = "compare"
 	calculateFunction = "calculate"
@@ -41,7 +42,7 @@ type condition struct {
 // compileConditions gives the lines that are not blank. A line that does not compile is broken, and the others stand.
 func compileConditions(text string, names *scopeNames) []condition {
 	var conditions []condition
-	config := engine(names.model)
+	config := engine(names)
 	for i, line := range strings.Split(text, "\n") {
 		trimmed := strings.TrimSpace(line)
 		if trimmed == "" || strings.HasPrefix(trimmed, "#") {
@@ -54,22 +55,34 @@ func compileConditions(text string, names *scopeNames) []condition {
 	return conditions
 }
 
-// engine sets expr up: the model's fields by name and type, a boolean result, and nothing to call but our functions.
-func engine(m *Model) *conf.Config {
+// engine sets expr up: the rows' fields by name and type, a boolean result, and nothing to call but our functions.
+func engine(names *scopeNames) *conf.Config {
 	config := conf.CreateNew()
 	config.Builtins = conf.FunctionsTable{}
-	fields := fieldTypes(m.Fields)
-	for _, option := range []expr.Option{
-		expr.Env(types.Map{docName: fields, oldDocName: fields, notifName: fieldTypes(notifFields)}),
+	for _, option := range append(functionOptions(),
+		expr.Env(names.types()),
 		expr.AsBool(),
 		expr.Function(compareFunction, compareChain, new(func([]string, ...any) bool)),
 		expr.Function(calculateFunction, calculateCall, new(func(string, any, any) any)),
 		expr.Function(truthFunction, truthCall, new(func(any) bool)),
 		expr.Function(followFunction, followCall, new(func(map[string]any, path) any)),
-	} {
+	) {
 		option(config)
 	}
 	return config
+}
+
+// types declares the rows in sight.
+func (s *scopeNames) types() types.Map {
+	declared := types.Map{momentName: types.Any, workName: types.Any}
+	for name, r := range s.roots {
+		fields := notifFields
+		if r.model != nil {
+			fields = r.model.Fields
+		}
+		declared[name] = fieldTypes(fields)
+	}
+	return declared
 }
 
 // goTypes are the types of a document's values.
@@ -95,6 +108,15 @@ func compileLine(line string, names *scopeNames, config *conf.Config) (*vm.Progr
 	if err != nil {
 		return nil, err
 	}
+	return compileTree(node, config)
+}
+
+// compileNode compiles a part of a condition that is evaluated on its own.
+func compileNode(node ast.Node, names *scopeNames) (*vm.Program, error) {
+	return compileTree(node, engine(names))
+}
+
+func compileTree(node ast.Node, config *conf.Config) (*vm.Program, error) {
 	// A runtime error carries a piece of the source: it is left empty, so that no text of a rule gets into one.
 	tree := &exprparser.Tree{Node: node, Source: file.NewSource("")}
 	if _, err := checker.Check(tree, config); err != nil {
@@ -221,10 +243,16 @@ func compareValues(a, b any) (order int, ok bool) {
 	case time.Time:
 		b, ok := b.(time.Time)
 		return a.Compare(b), ok
+	case span:
+		b, ok := b.(span)
+		return a.length().Cmp(b.length()), ok
 	default:
 		return compareNumbers(a, b)
 	}
 }
+
+// listSearchLimit bounds the JSON lists of rows that are searched.
+const listSearchLimit = 10_000
 
 // contains looks for a value in a list, or for a text in a text. Nothing is in null.
 func contains(container, value any) (bool, error) {
@@ -232,6 +260,9 @@ func contains(container, value any) (bool, error) {
 	case nil:
 		return false, nil
 	case []any:
+		if len(container) > listSearchLimit {
+			return false, runtimeError("a list of more than %d values cannot be searched", listSearchLimit)
+		}
 		for _, element := range container {
 			if equal(element, value) {
 				return true, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 )
 
 // orders is a model with a field of every type.
@@ -63,7 +64,7 @@ var shop = modelSet{"orders": orders, "customers": customers, "employees": emplo
 func reader() Reader { return Reader{Models: shop, Addresses: plainAddresses{}} }
 
 // orderNames are those that a notification about orders may use.
-func orderNames() *scopeNames { return newNames(shop, orders, newNeeds()) }
+func orderNames() *scopeNames { return newNames(shop, orders, newNeeds(), time.UTC) }
 
 type modelSet map[string]*Model
 

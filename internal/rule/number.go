@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strconv"
 )
 
 // numberBits bounds a result of arithmetic, so that a long product cannot fill the memory.
@@ -43,8 +44,8 @@ func rational(v any) (value *big.Rat, ok bool) {
 // compareNumbers compares by value. A float and a decimal are compared as floats: 0.1 in a float column equals the
 // 0.1 that a person writes, although it is not exactly a tenth.
 func compareNumbers(a, b any) (order int, ok bool) {
-	if x, isInt := a.(int64); isInt {
-		if y, isInt := b.(int64); isInt {
+	if x, isInt := wholeNumber(a); isInt {
+		if y, isInt := wholeNumber(b); isInt {
 			return cmp.Compare(x, y), true
 		}
 	}
@@ -59,6 +60,19 @@ func compareNumbers(a, b any) (order int, ok bool) {
 		return cmp.Compare(xf, yf), true
 	}
 	return x.Cmp(y), true
+}
+
+// wholeNumber gives those that need no exact arithmetic.
+func wholeNumber(v any) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case json.Number:
+		n, err := strconv.ParseInt(v.String(), 10, 64)
+		return n, err == nil
+	default:
+		return 0, false
+	}
 }
 
 func isFloat(v any) bool {

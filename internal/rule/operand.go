@@ -2,6 +2,7 @@ package rule
 
 import (
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
@@ -23,6 +24,7 @@ const (
 	kindNull    kind = "None"
 	kindList    kind = "a list"
 	kindRow     kind = "a whole row"
+	kindSpan    kind = "a length of time"
 )
 
 var kindsOfFields = map[FieldType]kind{
@@ -43,6 +45,8 @@ type operand struct {
 	value    any
 	elements []*operand
 	node     ast.Node
+	// calendar: a length of time in whole days.
+	calendar bool
 }
 
 // build gives the operand as a node of expr's syntax tree.
@@ -73,9 +77,9 @@ func at(node ast.Node, column int) ast.Node {
 
 // fit turns a constant into the kind that it is compared with: a text into a date, a channel's name into its letter,
 // 0 and 1 into a boolean.
-func (o *operand) fit(with *operand) error {
+func (o *operand) fit(with *operand, zone *time.Location) error {
 	for _, element := range o.elements {
-		if err := element.fit(with); err != nil {
+		if err := element.fit(with, zone); err != nil {
 			return err
 		}
 	}
@@ -84,7 +88,7 @@ func (o *operand) fit(with *operand) error {
 	}
 	switch {
 	case o.kind == kindText && (with.kind == kindDate || with.kind == kindClock):
-		return o.fitMoment(with)
+		return o.fitMoment(with, zone)
 	case o.kind == kindText && with.kind == kindChannel:
 		return o.fitChannel()
 	case o.kind == kindNumber && with.kind == kindBool:
@@ -95,12 +99,14 @@ func (o *operand) fit(with *operand) error {
 	return nil
 }
 
-func (o *operand) fitMoment(with *operand) error {
-	field := DateTime // a date column compares with an instant as that day's midnight
+func (o *operand) fitMoment(with *operand, zone *time.Location) error {
+	field, text := DateTime, o.value.(string)
 	if with.kind == kindClock {
 		field = Time
+	} else if _, err := time.Parse(time.DateOnly, text); err == nil {
+		field = Date
 	}
-	moment, err := parseMoment(field, o.value.(string))
+	moment, err := parseMomentIn(field, text, zone)
 	if err != nil {
 		form := err.Error()
 		if with.field == Date {
@@ -108,7 +114,7 @@ func (o *operand) fitMoment(with *operand) error {
 		}
 		return conditionError(o.column, "%s is compared with %s and must be %s", o.label, with.label, form)
 	}
-	o.kind, o.value = with.kind, moment
+	o.kind, o.field, o.value = with.kind, field, moment
 	return nil
 }
 
@@ -172,7 +178,7 @@ func canEqual(a, b *operand) bool {
 
 func canOrder(a, b *operand) bool {
 	ordered := func(k kind) bool {
-		return k == kindText || k == kindNumber || k == kindDate || k == kindClock || k == kindJSON
+		return k == kindText || k == kindNumber || k == kindDate || k == kindClock || k == kindJSON || k == kindSpan
 	}
 	if !ordered(a.kind) || !ordered(b.kind) {
 		return false

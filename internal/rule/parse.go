@@ -13,22 +13,26 @@ const (
 )
 
 // parser turns one line, in the part of Python's grammar that the Django app allowed, into expr's syntax tree. It makes
-// no other nodes than lists, constants, members of the three names, and/or/not, and calls of the three functions in
-// evaluate.go: whatever else expr could do is out of reach. Its grammar, loosest first:
+// no other nodes than lists, constants, members of the rows in sight, and/or/not, and calls of the functions in evaluate.go
+// and function_call.go: whatever else expr could do is out of reach. Its grammar, loosest first:
 //
 //	or:         and { "or" and }
 //	and:        not { "and" not }
 //	not:        "not" not | comparison
-//	comparison: sum { ("==" | "<" | … | "in" | "not in" | "is" | "is not") sum }
+//	comparison: sum { ("==" | "<" | … | "in" | "not in" | "is" | "is not") sum } | sum ["not"] test sum
 //	sum:        term { ("+" | "-") term }
 //	term:       unary { ("*" | "/" | "%") unary }
 //	unary:      ("-" | "+") unary | atom
-//	atom:       path | number | text | "True" | "False" | "None" | "(" … ")" | "[" … "]"
+//	test:       "startswith" | "endswith" | "contains" | "matches"
+//	call:       function "(" … ")" | path "." test "(" or ")" | ("any" | "all") "(" or "for" name "in" path ")"
+//	atom:       path | call | number | text | "True" | "False" | "None" | "(" … ")" | "[" … "]"
 type parser struct {
-	names  *scopeNames
-	tokens []token
-	at     int
-	depth  int
+	names *scopeNames
+	// quantifiers counts those that the parser is in.
+	quantifiers int
+	tokens      []token
+	at          int
+	depth       int
 }
 
 // parseCondition gives the tree of a line. Its errors have a column and no line.
@@ -145,6 +149,9 @@ func (p *parser) comparison() (*operand, error) {
 	if err != nil {
 		return nil, err
 	}
+	if test, negated, ok := p.textTest(); ok {
+		return p.tested(test, negated, first)
+	}
 	operands, operators := []*operand{first}, []string(nil)
 	column := p.peek().column
 	for {
@@ -161,7 +168,7 @@ func (p *parser) comparison() (*operand, error) {
 	if len(operators) == 0 {
 		return first, nil
 	}
-	return compareAll(operators, operands, column)
+	return p.compareAll(operators, operands, column)
 }
 
 func (p *parser) comparator() (string, bool) {
@@ -181,15 +188,16 @@ func (p *parser) comparator() (string, bool) {
 	return "", false
 }
 
-func compareAll(operators []string, operands []*operand, column int) (*operand, error) {
+func (p *parser) compareAll(operators []string, operands []*operand, column int) (*operand, error) {
 	for i := range operators {
-		if err := operands[i].fit(operands[i+1]); err != nil {
+		if err := operands[i].fit(operands[i+1], p.names.zone); err != nil {
 			return nil, err
 		}
-		if err := operands[i+1].fit(operands[i]); err != nil {
+		if err := operands[i+1].fit(operands[i], p.names.zone); err != nil {
 			return nil, err
 		}
 	}
+	p.lift(operands)
 	arguments := []ast.Node{&ast.ConstantNode{Value: operators}}
 	for i, o := range operands {
 		if i > 0 {
@@ -224,13 +232,16 @@ func (p *parser) arithmetic(part func() (*operand, error), signs ...string) (*op
 		if err != nil {
 			return nil, err
 		}
-		if left, err = operate(operator, left, right); err != nil {
+		if left, err = p.operate(operator, left, right); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func operate(operator token, left, right *operand) (*operand, error) {
+func (p *parser) operate(operator token, left, right *operand) (*operand, error) {
+	if left.kind == kindDate || right.kind == kindDate || left.kind == kindSpan || right.kind == kindSpan {
+		return p.shift(operator, left, right)
+	}
 	for _, o := range []*operand{left, right} {
 		if o.kind != kindNumber && o.kind != kindJSON {
 			return nil, conditionError(o.column, "%s is %s: %s works on numbers only", o.label, o.kind, operator.text)
@@ -250,5 +261,5 @@ func (p *parser) unary() (*operand, error) {
 		return nil, err
 	}
 	zero := &operand{kind: kindNumber, constant: true, value: int64(0), column: operator.column}
-	return operate(operator, zero, number)
+	return p.operate(operator, zero, number)
 }

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -107,6 +108,14 @@ func (p *parser) name(t token) (*operand, error) {
 	if hint, ok := nameHints[t.text]; ok {
 		return nil, conditionError(t.column, "unexpected %s: write %s", t.text, hint)
 	}
+	if p.peek().is("(") {
+		f, ok := functionNamed(cmp.Or(textTests[t.text], t.text))
+		if !ok {
+			return nil, unknownFunction(t)
+		}
+		p.next()
+		return f.parse(p, t)
+	}
 	names := []string{t.text}
 	for {
 		if _, ok := p.take("."); !ok {
@@ -116,13 +125,36 @@ func (p *parser) name(t token) (*operand, error) {
 		if field.kind != tokenName {
 			return nil, conditionError(field.column, "a field's name must follow the point after %s", strings.Join(names, "."))
 		}
+		if p.peek().is("(") {
+			return p.method(names, t.column, field)
+		}
 		names = append(names, field.text)
 	}
-	if after := p.peek(); after.is("(") || after.is("[") {
-		return nil, conditionError(after.column, "unexpected %s: a condition can compare fields, but not call or index them",
-			after.text)
+	if after := p.peek(); after.is("[") {
+		return nil, conditionError(after.column, "unexpected [: a condition can compare fields, but not index them")
+	}
+	if _, ok := functionNamed(t.text); ok && len(names) == 1 && p.names.roots[t.text].model == nil {
+		return nil, conditionError(t.column, "%s is a function: write %s()", t.text, t.text)
 	}
 	return p.path(names, t.column)
+}
+
+// method reads doc.name.startswith("A"), which is Python's way to write a test.
+func (p *parser) method(names []string, column int, name token) (*operand, error) {
+	test := textTests[name.text]
+	if test == "" {
+		return nil, conditionError(name.column, "there is no method %s: there are startswith, endswith, contains and matches", name.text)
+	}
+	subject, err := p.path(names, column)
+	if err != nil {
+		return nil, err
+	}
+	p.next()
+	arguments, err := p.arguments(name, 1, "a text")
+	if err != nil {
+		return nil, err
+	}
+	return textTest(name, subject, arguments[0])
 }
 
 func (p *parser) path(names []string, column int) (*operand, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 )
 
 // The names that a rule may use.
@@ -59,6 +60,8 @@ type scopeNames struct {
 	models Models
 	// model is the notification's own.
 	model *Model
+	// zone is where days begin.
+	zone  *time.Location
 	roots map[string]root
 }
 
@@ -69,8 +72,8 @@ type root struct {
 }
 
 // newNames knows doc, old_doc and notif; what they follow is noted in n.
-func newNames(models Models, m *Model, n *needs) *scopeNames {
-	return &scopeNames{models: models, model: m, roots: map[string]root{
+func newNames(models Models, m *Model, n *needs, zone *time.Location) *scopeNames {
+	return &scopeNames{models: models, model: m, zone: zone, roots: map[string]root{
 		docName: {model: m, includes: n.doc}, oldDocName: {model: m, includes: n.oldDoc}, notifName: {},
 	}}
 }
@@ -82,7 +85,7 @@ func (s *scopeNames) with(name string, p path) *scopeNames {
 		roots[known] = r
 	}
 	roots[name] = root{model: p.model, includes: p.includes}
-	return &scopeNames{models: s.models, model: s.model, roots: roots}
+	return &scopeNames{models: s.models, model: s.model, zone: s.zone, roots: roots}
 }
 
 // value finds a path that ends at one value. The error is a message for the person who wrote it.

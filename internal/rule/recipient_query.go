@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // queryMatchLimit bounds the fields that a query compares.
@@ -27,7 +28,7 @@ func (r Reader) querySource(q *RecipientQuery, c Channel, names *scopeNames) (re
 		return source, queryErrorf("model", "there is no model %s: register it with the notify plugin, or choose another", q.Model)
 	}
 	compiled := &query{model: m, includes: Includes{}}
-	rowNames := &scopeNames{models: names.models, model: m, roots: map[string]root{rowName: {model: m, includes: compiled.includes}}}
+	rowNames := &scopeNames{models: names.models, model: m, zone: names.zone, roots: map[string]root{rowName: {model: m, includes: compiled.includes}}}
 	var err error
 	if q.Field == "" {
 		source.fields, err = r.addressPaths(m, "", c, rowNames)
@@ -78,15 +79,16 @@ func compileMatch(match Match, m *Model, names *scopeNames) (queryMatch, error) 
 		}
 		return queryMatch{field: field.Name, path: &found}, nil
 	}
-	value, err := constantOf(field.Type, match.Value)
+	value, err := constantIn(field.Type, match.Value, names.zone)
 	if err != nil {
 		return queryMatch{}, fmt.Errorf("%s must be %w", field.Name, err)
 	}
 	return queryMatch{field: field.Name, value: value}, nil
 }
 
-// constantOf reads a value that a person has written in a field's type. The error completes the sentence "x must be …".
-func constantOf(t FieldType, text string) (any, error) {
+// constantIn reads a value that a person has written in a field's type; times without a zone are in that zone. The error
+// completes the sentence "x must be …".
+func constantIn(t FieldType, text string, zone *time.Location) (any, error) {
 	switch {
 	case t == String:
 		return text, nil
@@ -99,6 +101,10 @@ func constantOf(t FieldType, text string) (any, error) {
 	case t == Integer || t == Float || t == Decimal:
 		return decodeValue(t, json.Number(strings.TrimSpace(text)))
 	default:
-		return decodeValue(t, strings.TrimSpace(text))
+		moment, err := parseMomentIn(t, strings.TrimSpace(text), zone)
+		if err != nil {
+			return nil, err
+		}
+		return moment, nil
 	}
 }

@@ -231,7 +231,7 @@ func (c *choice) bind(names *scopeNames, zone *time.Location) (unresolved, errs 
 	for i := range c.branches {
 		b := &c.branches[i]
 		if b.line != "" {
-			test, err := blockCondition(b.line, names, zone)
+			test, err := blockCondition(b.line, names)
 			if err != nil {
 				errs = append(errs, b.place.of(err))
 			}

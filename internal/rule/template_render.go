@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/types"
 )
 
 // The limits of the work on one text. Every accepted template stays far below them on ordinary rows.
@@ -21,18 +18,8 @@ const (
 )
 
 // blockCondition compiles the condition of {% if … %}.
-func blockCondition(line string, names *scopeNames, _ *time.Location) (*condition, error) {
-	config := engine(names.model)
-	declared := types.Map{}
-	for name, r := range names.roots {
-		fields := notifFields
-		if r.model != nil {
-			fields = r.model.Fields
-		}
-		declared[name] = fieldTypes(fields)
-	}
-	expr.Env(declared)(config)
-	program, err := compileLine(line, names, config)
+func blockCondition(line string, names *scopeNames) (*condition, error) {
+	program, err := compileLine(line, names, engine(names))
 	if err != nil {
 		return nil, err
 	}

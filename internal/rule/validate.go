@@ -27,7 +27,7 @@ type Addresses interface {
 func (r Reader) Validate(n *Notification) FieldErrors {
 	v := validation{n: n, errs: FieldErrors{}, reader: r}
 	if v.model, _ = r.Models.Model(n.Model); v.model != nil {
-		v.names = newNames(r.Models, v.model, newNeeds())
+		v.names = newNames(r.Models, v.model, newNeeds(), r.Settings.zone(n))
 	}
 	v.choices()
 	v.sizes()
@@ -103,17 +103,7 @@ func (v *validation) triggerFields() {
 	if v.n.Trigger != OnValueChange {
 		return
 	}
-	name := v.n.ValueChangeField
-	if name == "" {
-		v.errs.add("value_change_field", "choose the field whose change the trigger waits for")
-		return
-	}
-	if v.model == nil {
-		return
-	}
-	if _, ok := v.model.Field(name); !ok {
-		v.errs.add("value_change_field", "%s", unknownField(v.model.Name, name, v.model.Fields))
-	}
+	v.valueChange()
 }
 
 // templates looks at those that are not too large. A title that its channel does not send is looked at too: the channel

@@ -36,6 +36,9 @@ func equal(a, b any) bool {
 	case time.Time:
 		b, ok := b.(time.Time)
 		return ok && a.Equal(b)
+	case span:
+		b, ok := b.(span)
+		return ok && a.length().Cmp(b.length()) == 0
 	case []byte:
 		b, ok := b.([]byte)
 		return ok && bytes.Equal(a, b)

@@ -1,0 +1,276 @@
+package rule
+
+import (
+	"errors"
+	"math"
+	"math/big"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+)
+
+// The functions that conditions with calls are compiled to.
+const (
+	dayFunction        = "day"
+	midnightFunction   = "midnight"
+	spanFunction       = "span"
+	shiftFunction      = "shift"
+	textFunction       = "text"
+	caseFunction       = "case"
+	lengthFunction     = "length"
+	aggregateFunction  = "aggregate"
+	quantifierFunction = "quantifier"
+)
+
+// What a condition's environment holds besides the rows: names that no path can have.
+const (
+	// environment is expr's own name for all of it.
+	environment = "$env"
+	momentName  = "@moment"
+	workName    = "@work"
+)
+
+// quantifierWork bounds the rows that the quantifiers of one notification and event look at.
+const quantifierWork = 20_000
+
+// functionOptions declares the functions with their Go types.
+func functionOptions() []expr.Option {
+	return []expr.Option{
+		expr.Function(dayFunction, dayCall, new(func(any, *time.Location) any)),
+		expr.Function(midnightFunction, midnightCall, new(func(any, *time.Location) any)),
+		expr.Function(spanFunction, spanCall, new(func(string, any) any)),
+		expr.Function(shiftFunction, shiftCall, new(func(string, any, any, *time.Location) any)),
+		expr.Function(textFunction, textCall, new(func(string, any, any) bool)),
+		expr.Function(caseFunction, caseCall, new(func(string, any) any)),
+		expr.Function(lengthFunction, lengthCall, new(func(any) any)),
+		expr.Function(aggregateFunction, aggregateCall, new(func(string, any, *path) any)),
+		expr.Function(quantifierFunction, quantifierCall, new(func(any, *quantifier) bool)),
+	}
+}
+
+// span is a length of time: calendar days, which an hour more or less does not change, and hours.
+type span struct {
+	days  int64
+	hours time.Duration
+}
+
+// length is the span's on an ordinary day.
+func (s span) length() *big.Int {
+	total := new(big.Int).Mul(big.NewInt(s.days), big.NewInt(int64(24*time.Hour)))
+	return total.Add(total, big.NewInt(int64(s.hours)))
+}
+
+// spanLimit is in days: a thousand years.
+const spanLimit = 366_000
+
+// dayCall gives the day of a moment in a zone.
+func dayCall(params ...any) (any, error) {
+	moment, ok := params[0].(time.Time)
+	if !ok {
+		return nil, nil
+	}
+	year, month, day := moment.In(params[1].(*time.Location)).Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC), nil
+}
+
+// midnightCall gives the moment at which a day begins in a zone.
+func midnightCall(params ...any) (any, error) {
+	day, ok := params[0].(time.Time)
+	if !ok {
+		return nil, nil
+	}
+	return midnight(day, params[1].(*time.Location)), nil
+}
+
+func midnight(day time.Time, zone *time.Location) time.Time {
+	year, month, date := day.Date()
+	return time.Date(year, month, date, 0, 0, 0, 0, zone)
+}
+
+func spanCall(params ...any) (any, error) {
+	value, ok := rational(params[1])
+	if !ok {
+		if params[1] == nil {
+			return nil, nil
+		}
+		return nil, runtimeError("%s() takes a number", params[0])
+	}
+	n, _ := value.Float64()
+	unit := params[0].(string)
+	inDays := map[string]float64{"days": 1, "weeks": 7, "hours": 1.0 / 24, "minutes": 1.0 / 24 / 60}[unit]
+	switch {
+	case math.Abs(n*inDays) > spanLimit:
+		return nil, runtimeError("%s() takes at most %d days", unit, spanLimit)
+	case unit == "hours":
+		return span{hours: time.Duration(n * float64(time.Hour))}, nil
+	case unit == "minutes":
+		return span{hours: time.Duration(n * float64(time.Minute))}, nil
+	case !value.IsInt():
+		return nil, runtimeError("%s() takes a whole number", unit)
+	default:
+		return span{days: value.Num().Int64() * int64(inDays)}, nil
+	}
+}
+
+// shiftCall adds a span to a moment, or takes it or another moment away. A day more is the same time of day in the zone.
+func shiftCall(params ...any) (any, error) {
+	a, b, zone := params[1], params[2], params[3].(*time.Location)
+	sign := int64(1)
+	if params[0] == "-" {
+		sign = -1
+	}
+	switch a := a.(type) {
+	case time.Time:
+		if other, ok := b.(time.Time); ok {
+			return span{hours: a.Sub(other)}, nil
+		}
+		if s, ok := b.(span); ok {
+			return a.In(zone).AddDate(0, 0, int(sign*s.days)).Add(time.Duration(sign) * s.hours), nil
+		}
+	case span:
+		switch b := b.(type) {
+		case span:
+			return span{days: a.days + sign*b.days, hours: a.hours + time.Duration(sign)*b.hours}, nil
+		case time.Time:
+			return b.In(zone).AddDate(0, 0, int(a.days)).Add(a.hours), nil
+		}
+	}
+	return nil, nil // null on either side
+}
+
+func textCall(params ...any) (any, error) {
+	test, subject, with := params[0].(string), params[1], params[2]
+	if isNull(subject) || isNull(with) {
+		return false, nil
+	}
+	if test == "contains" {
+		return contains(subject, with)
+	}
+	text, ok := subject.(string)
+	if !ok {
+		return false, runtimeError("%s works on texts", test)
+	}
+	if pattern, ok := with.(*regexp.Regexp); ok {
+		if len(text) > subjectLimit {
+			return false, runtimeError("matches works on texts of at most %d KiB", subjectLimit>>10)
+		}
+		return pattern.MatchString(text), nil
+	}
+	part, ok := with.(string)
+	switch {
+	case !ok:
+		return false, runtimeError("%s needs a text after it", test)
+	case test == "startswith":
+		return strings.HasPrefix(text, part), nil
+	default:
+		return strings.HasSuffix(text, part), nil
+	}
+}
+
+func caseCall(params ...any) (any, error) {
+	text, ok := params[1].(string)
+	switch {
+	case params[1] == nil:
+		return nil, nil
+	case !ok:
+		return nil, runtimeError("%s() takes a text", params[0])
+	case params[0] == "lower":
+		return strings.ToLower(text), nil
+	default:
+		return strings.ToUpper(text), nil
+	}
+}
+
+func lengthCall(params ...any) (any, error) {
+	switch v := params[0].(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return int64(utf8.RuneCountInString(v)), nil
+	case []byte:
+		return int64(len(v)), nil
+	case []any:
+		return int64(len(v)), nil
+	case map[string]any:
+		return int64(len(v)), nil
+	default:
+		return nil, runtimeError("only a text or a list has a length")
+	}
+}
+
+// aggregateCall takes a function's name, the environment and a path to many rows. Nulls are left out.
+func aggregateCall(params ...any) (any, error) {
+	name, p := params[0].(string), params[2].(*path)
+	rows := view(environmentOf(params[1])).rows(*p)
+	if name == "len" || name == "count" {
+		return int64(len(rows)), nil
+	}
+	var result any
+	if name == "sum" {
+		result = int64(0)
+	}
+	for _, row := range rows {
+		value := row[p.field.Name]
+		if isNull(value) {
+			continue
+		}
+		var err error
+		switch {
+		case name == "sum":
+			result, err = calculate("+", result, value)
+		case result == nil:
+			result = value
+		default:
+			order, _ := compareNumbers(value, result)
+			if name == "min" && order < 0 || name == "max" && order > 0 {
+				result = value
+			}
+		}
+		if err != nil {
+			return nil, runtimeError("%s", err)
+		}
+	}
+	return result, nil
+}
+
+func environmentOf(value any) map[string]any {
+	env, _ := value.(map[string]any)
+	return env
+}
+
+// quantifier asks a condition of every row at the end of a path.
+type quantifier struct {
+	all      bool
+	variable string
+	path     path
+	program  *vm.Program
+}
+
+func quantifierCall(params ...any) (any, error) {
+	v, q := view(environmentOf(params[0])), params[1].(*quantifier)
+	work, _ := v[workName].(*int)
+	for _, row := range v.rows(q.path) {
+		if work != nil {
+			if *work++; *work > quantifierWork {
+				return false, runtimeError("any() and all() look at more than %d rows", quantifierWork)
+			}
+		}
+		machine := vm.VM{MemoryBudget: evaluationMemory}
+		out, err := machine.Run(q.program, map[string]any(v.with(q.variable, row)))
+		if err != nil {
+			var own *Error
+			if errors.As(engineError(err), &own) {
+				return false, runtimeError("%s", own.Message)
+			}
+			return false, err
+		}
+		if holds, _ := out.(bool); holds != q.all {
+			return holds, nil
+		}
+	}
+	return q.all, nil
+}
