@@ -19,6 +19,8 @@ type Activities struct {
 	Addresses rule.Addresses
 	// Rules are the settings under which notifications are read.
 	Rules rule.Settings
+	// Dates finds the rows of date alerts.
+	Dates Dates
 	// Retry is the profile of a hand-over; it travels with the plan.
 	Retry RetryProfile
 	Log   *slog.Logger
@@ -80,6 +82,8 @@ type Event struct {
 	Revision int64
 	// At is when the change was captured.
 	At time.Time
+	// NotificationID is the one notification that an alert concerns; empty for every other event.
+	NotificationID string
 	// Resolved events have their deliveries already: a repeated step goes on from them.
 	Resolved bool
 }

@@ -126,6 +126,9 @@ func (a *Activities) resolution(ctx context.Context, event Event, models rule.Mo
 	if err != nil {
 		return r, err
 	}
+	if event.NotificationID != "" {
+		notifications = only(notifications, event.NotificationID)
+	}
 	look := look{models: models, source: a.Ledger.Source(models), scope: scope}
 	for _, n := range notifications {
 		if err := a.judge(ctx, &r, n, look); err != nil {
@@ -134,6 +137,15 @@ func (a *Activities) resolution(ctx context.Context, event Event, models rule.Mo
 	}
 	r.Reason = silence(r)
 	return r, nil
+}
+
+// only gives the notification that an alert concerns.
+func only(notifications []*rule.Notification, id string) []*rule.Notification {
+	at := slices.IndexFunc(notifications, func(n *rule.Notification) bool { return n.ID == id })
+	if at < 0 {
+		return nil
+	}
+	return notifications[at : at+1]
 }
 
 func scopeOf(model *rule.Model, event Event) (rule.Scope, error) {

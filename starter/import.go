@@ -41,6 +41,6 @@ func startImport(ctx context.Context, settings *config.Config, r django.Request,
 	}
 	defer func() { _ = store.Close(db) }()
 	return django.Run(ctx, django.Config{
-		DB: db, Addresses: address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion}, In: os.Stdin, Out: stdout,
+		DB: db, Addresses: address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion}, Rules: wiring.Rules(settings), In: os.Stdin, Out: stdout,
 	}, r)
 }

@@ -52,6 +52,7 @@ func serve(ctx context.Context, settings *config.Config, environ []string, stder
 	log.Info("The web app listens", "addr", listener.Addr().String())
 	return app.New(app.Config{
 		DB: db, Temporal: temporal, TaskQueue: settings.Notify.TaskQueue, APIToken: settings.Notify.APIToken,
-		Addresses: address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion}, Log: log,
+		Addresses: address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion}, Rules: wiring.Rules(settings), Log: log,
+		Schedules: temporal.ScheduleClient(), AlertInterval: settings.Rules.AlertInterval,
 	}).Run(ctx, listener)
 }

@@ -283,3 +283,14 @@ func (l *faultyLedger) Settle(ctx context.Context, ids []string, now time.Time) 
 	}
 	return l.Ledger.Settle(ctx, ids, now)
 }
+
+// awayDates is a database that is away for some scans, and then has two pages.
+type awayDates struct{ fails, calls int }
+
+func (d *awayDates) Scan(context.Context, string, string, time.Time) (bool, int, error) {
+	d.calls++
+	if d.calls <= d.fails {
+		return false, 0, errAway
+	}
+	return d.calls == d.fails+1, 1, nil
+}

@@ -1,5 +1,5 @@
-// Package workflows holds SendNotification: what happens from a captured change to the last answer of a provider,
-// durably. A workflow here reads like a table of contents; the work is in the activities.
+// Package workflows holds SendNotification, what happens from a captured change to the last answer of a provider, and
+// AlertOnDates, which makes events of dates that have come; both durably. A workflow here reads like a table of contents; the work is in the activities.
 package workflows
 
 import (
@@ -29,6 +29,10 @@ func WorkflowID(batchID string) string { return workflowIDPrefix + batchID }
 func BatchOf(workflowID string) (batchID string, ok bool) {
 	return strings.CutPrefix(workflowID, workflowIDPrefix)
 }
+
+// AlertScheduleID names the schedule that looks at a notification's dates. The workflows that it starts are named after
+// it, with the time of their start.
+func AlertScheduleID(notificationID string) string { return "alert-on-dates-" + notificationID }
 
 // The search attributes, by which Temporal Web UI finds the workflow of an event, of a notification or of a model, and
 // every one that did not end well. They hold IDs and codes only: Temporal keeps them in plain text.

@@ -82,6 +82,20 @@ func errorLogOptions(d activities.Planned) workflow.ActivityOptions {
 	}
 }
 
+// scanOptions are those of the steps of a scan, which try until the application's database is there: the schedule starts
+// no other scan of the notification meanwhile.
+func scanOptions() workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    time.Minute,
+		},
+		Summary: "look for dates that have come",
+	}
+}
+
 // interruptionPause is the wait before a send is begun anew after its n-th interruption.
 func interruptionPause(n int) time.Duration {
 	pause := interruptionWait

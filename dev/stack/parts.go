@@ -23,7 +23,7 @@ import (
 // defaults are the settings of a stack whose environment says nothing. The email settings and the Twilio ones are each
 // left to the environment as a whole when it names a server.
 func (s *Stack) defaults() []string {
-	settings := []string{"NOTIFY_STOP_TIMEOUT=5s", "NOTIFY_LOG_LEVEL=warn", "NOTIFY_TEMPORAL_UI_URL=" + s.ui.URL()}
+	settings := []string{"NOTIFY_STOP_TIMEOUT=5s", "NOTIFY_LOG_LEVEL=warn", "NOTIFY_ALERT_INTERVAL=10s", "NOTIFY_TEMPORAL_UI_URL=" + s.ui.URL()}
 	if !s.names("SMTP_HOST") {
 		host, port, _ := net.SplitHostPort(s.sandbox.SMTPAddr())
 		settings = append(settings, "SMTP_HOST="+host, "SMTP_PORT="+port, "SMTP_TLS=none", "SMTP_AUTH=none",
@@ -100,7 +100,8 @@ func (s *Stack) newApp() *app.App {
 	demo := shop.New(s.db, s.log)
 	return app.New(app.Config{
 		DB: s.db, Temporal: s.temporal, TaskQueue: s.settings.Notify.TaskQueue, APIToken: s.Token(),
-		Addresses:    address.Normalizer{DefaultRegion: s.settings.Notify.DefaultRegion},
+		Addresses: address.Normalizer{DefaultRegion: s.settings.Notify.DefaultRegion},
+		Rules:     wiring.Rules(s.settings), Schedules: s.temporal.ScheduleClient(), AlertInterval: s.settings.Rules.AlertInterval,
 		OnRuleChange: s.rulesChanged,
 		Checks:       map[string]app.Check{"worker": s.workerReady},
 		Pages: func(r *gin.Engine) {

@@ -23,6 +23,7 @@ type Config struct {
 	Twilio      Twilio
 	Attachments Attachments
 	Notify      Notify
+	Rules       Rules
 }
 
 // SMTP says how email leaves. Without a host, email deliveries fail with channel_not_configured.
@@ -129,7 +130,7 @@ func unknown(variables map[string]string) []error {
 func (c *Config) parse(variables map[string]string) []error {
 	options := env.Options{Environment: variables}
 	var problems []error
-	for _, group := range []any{&c.SMTP, &c.Twilio, &c.Attachments, &c.Notify} {
+	for _, group := range []any{&c.SMTP, &c.Twilio, &c.Attachments, &c.Notify, &c.Rules} {
 		if err := env.ParseWithOptions(group, options); err != nil {
 			problems = append(problems, readable(reflect.TypeOf(group).Elem(), err)...)
 		}
@@ -178,6 +179,8 @@ func form(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return "a duration such as 60s"
+	case reflect.TypeFor[Mapping]():
+		return strings.TrimPrefix(errMapping.Error(), "not ")
 	case reflect.TypeFor[Size]():
 		return "a size such as 10MiB, or a whole number of bytes"
 	default:
@@ -224,6 +227,7 @@ func (c *Config) check() []error {
 	}
 	problems = append(problems, c.Twilio.check()...)
 	problems = append(problems, c.Attachments.check()...)
+	problems = append(problems, c.Rules.check()...)
 	return append(problems, c.Notify.check()...)
 }
 

@@ -51,7 +51,7 @@ func (l *Ledger) Events(ctx context.Context, ids []string) ([]activities.Event, 
 		events[i] = activities.Event{
 			ID: row.ID, Model: row.Model, Key: row.Key, Action: row.Action,
 			Doc: json.RawMessage(row.Doc), OldDoc: json.RawMessage(row.OldDoc),
-			Revision: row.Revision, At: row.CreatedAt.UTC(), Resolved: row.ResolvedAt != nil,
+			Revision: row.Revision, At: row.CreatedAt.UTC(), NotificationID: row.NotificationID, Resolved: row.ResolvedAt != nil,
 		}
 	}
 	return events, nil

@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -64,3 +65,28 @@ func clean(tx *gorm.DB) *gorm.DB {
 
 // ErrNotFound says that no event has the ID.
 var ErrNotFound = errors.New("outbox: no such event")
+
+// AppendNew writes those of the events in tx whose IdempotencyKey no earlier one carries, and gives their number.
+func AppendNew(tx *gorm.DB, events []*Event) (fresh int, err error) {
+	keys := make([]string, len(events))
+	for i, e := range events {
+		keys[i] = *e.IdempotencyKey
+	}
+	var known []string
+	err = clean(tx).Model(&Event{}).Where("idempotency_key IS NOT NULL AND idempotency_key IN ?", keys).
+		Pluck("idempotency_key", &known).Error
+	if err != nil {
+		return 0, fmt.Errorf("outbox: look for earlier events: %w", err)
+	}
+	events = slices.DeleteFunc(slices.Clone(events), func(e *Event) bool { return slices.Contains(known, *e.IdempotencyKey) })
+	for _, e := range events {
+		_, isFresh, err := AppendOnce(tx, e)
+		if err != nil {
+			return fresh, err
+		}
+		if isFresh {
+			fresh++
+		}
+	}
+	return fresh, nil
+}

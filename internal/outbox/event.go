@@ -32,6 +32,7 @@ const (
 	FromAPI     Source = "api"
 	FromStarter Source = "starter"
 	FromConsole Source = "console"
+	FromAlert   Source = "alert"
 )
 
 // Event is one captured change of one row, with both snapshots.

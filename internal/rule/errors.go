@@ -9,7 +9,7 @@ import (
 // ErrCode is the machine code of an entry in the error log.
 type ErrCode string
 
-// The error codes. All but the last are the Django app's own, so that what watches for them goes on working.
+// The error codes. All but the last two are the Django app's own, so that what watches for them goes on working.
 const (
 	EmailSendFail              ErrCode = "EMAIL_SEND_FAIL"
 	SMSSendFail                ErrCode = "SMS_SEND_FAIL"
@@ -20,6 +20,8 @@ const (
 	NumberRecipientResolveFail ErrCode = "NUMBER_RECIPIENT_RESOLVE_FAIL"
 	EmailRecipientError        ErrCode = "EMAIL_RECIPIENT_ERROR"
 	NumberRecipientError       ErrCode = "NUMBER_RECIPIENT_ERROR"
+	// DateAlertFail: the rows of a date alert cannot be read.
+	DateAlertFail ErrCode = "DATE_ALERT_FAIL"
 	// EventDecodeFail: an event's snapshot does not fit the model that it names.
 	EventDecodeFail ErrCode = "EVENT_DECODE_FAIL"
 )

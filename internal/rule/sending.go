@@ -1,7 +1,5 @@
 package rule
 
-import "math"
-
 // The limits of what a notification decides about its sending. Zero stands for the setting's or for none.
 const (
 	RetryAttemptsLimit = 100
@@ -16,9 +14,6 @@ func (v *validation) sending() {
 	v.within("retry_interval", v.n.RetryInterval, RetryIntervalLimit)
 	v.within("priority", v.n.Priority, PriorityLimit)
 	v.within("valid_for", v.n.ValidFor, ValidForLimit)
-	if days := v.n.AlertDays; days != nil {
-		v.within("alert_days", *days, math.MaxInt32)
-	}
 }
 
 func (v *validation) within(field string, value, limit int) {

@@ -32,6 +32,7 @@ func (r Reader) Validate(n *Notification) FieldErrors {
 	v.choices()
 	v.sizes()
 	v.triggerFields()
+	v.alert()
 	v.templates()
 	v.conditions()
 	v.recipients()
@@ -56,11 +57,8 @@ func (v *validation) choices() {
 	if !slices.Contains(Channels, v.n.Channel) {
 		v.errs.add("channel", "choose one of %s", listed(Channels))
 	}
-	switch {
-	case v.n.Trigger == DaysBefore || v.n.Trigger == DaysAfter:
-		v.errs.add("trigger", "date alerts are not available yet: choose new, update, delete or value_change")
-	case !slices.Contains(Triggers, v.n.Trigger):
-		v.errs.add("trigger", "choose one of new, update, delete, value_change")
+	if !slices.Contains(Triggers, v.n.Trigger) {
+		v.errs.add("trigger", "choose one of new, update, delete, value_change, days_before, days_after")
 	}
 	switch {
 	case v.n.Model == "":

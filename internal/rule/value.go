@@ -78,6 +78,9 @@ func equalObjects(a, b map[string]any) bool {
 	return true
 }
 
+// Text writes a value of a field for people, as placeholders do.
+func Text(t FieldType, value any) string { return format(t, value) }
+
 // format writes a value for people, as the Django app printed it: True and False, 2026-01-31,
 // 2026-01-31 15:04:05+00:00, decimals with the digits that are stored, nothing for null.
 func format(t FieldType, value any) string {

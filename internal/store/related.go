@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/silquetech/silque-notifications/internal/catalog"
@@ -48,17 +49,23 @@ func parameter(value any) any {
 	}
 }
 
-// The codes of PostgreSQL for what does not exist (any more): a table, a column.
+// The codes of PostgreSQL (its manual, appendix A) for what trying again does not mend: a table or a column that is not
+// there, one of another type than the catalog says, and the class of values that do not fit their column.
 const (
-	undefinedTable  = "42P01"
-	undefinedColumn = "42703"
+	undefinedTable    = "42P01"
+	undefinedColumn   = "42703"
+	undefinedFunction = "42883"
+	typeMismatch      = "42804"
+	dataException     = "22"
 )
 
-// gone says whether a query failed because its table or a column of it is not there.
+// gone says whether a query failed because the table is not what the catalog says (any more).
 func gone(err error) bool {
 	var coded interface{ SQLState() string }
 	if errors.As(err, &coded) {
-		return coded.SQLState() == undefinedTable || coded.SQLState() == undefinedColumn
+		state := coded.SQLState()
+		return slices.Contains([]string{undefinedTable, undefinedColumn, undefinedFunction, typeMismatch}, state) ||
+			strings.HasPrefix(state, dataException)
 	}
 	return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "no such column")
 }

@@ -15,8 +15,10 @@ import (
 	"github.com/silquetech/silque-notifications/activities"
 	"github.com/silquetech/silque-notifications/internal/address"
 	"github.com/silquetech/silque-notifications/internal/config"
+	"github.com/silquetech/silque-notifications/internal/datealert"
 	"github.com/silquetech/silque-notifications/internal/ledger"
 	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/rules"
 	"github.com/silquetech/silque-notifications/workflows"
 )
 
@@ -42,9 +44,14 @@ func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*W
 		Ledger:    ledger.New(db),
 		Senders:   senders.byChannel,
 		Addresses: address.Normalizer{DefaultRegion: c.Notify.DefaultRegion},
-		Retry:     activities.RetryProfile{Attempts: c.Notify.RetryAttempts, Interval: c.Notify.RetryInterval},
-		Log:       log,
-		Now:       func() time.Time { return time.Now().UTC() },
+		Rules:     Rules(c),
+		Dates: datealert.Scanner{
+			DB: db, Window: c.Rules.AlertCatchup,
+			Book: rules.New(db, rules.Options{DefaultRegion: c.Notify.DefaultRegion, Settings: Rules(c)}),
+		},
+		Retry: activities.RetryProfile{Attempts: c.Notify.RetryAttempts, Interval: c.Notify.RetryInterval},
+		Log:   log,
+		Now:   func() time.Time { return time.Now().UTC() },
 	}
 	return &Worker{temporal: t, config: c, senders: senders, steps: steps, metrics: metrics, log: log}, nil
 }
@@ -136,6 +143,7 @@ func (w *Worker) pool(onFatal func(error)) []worker.Worker {
 	}
 	main := worker.New(w.temporal.Client, queue, options)
 	main.RegisterWorkflowWithOptions(workflows.SendNotification, workflow.RegisterOptions{Name: "SendNotification"})
+	main.RegisterWorkflowWithOptions(workflows.AlertOnDates, workflow.RegisterOptions{Name: "AlertOnDates"})
 	main.RegisterActivity(w.steps)
 	pool := []worker.Worker{main}
 

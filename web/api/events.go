@@ -17,7 +17,7 @@ import (
 var (
 	actions       = []rule.Action{rule.Create, rule.Update, rule.Delete, rule.Alert, rule.Test, rule.Retry}
 	eventStatuses = []outbox.Status{outbox.Pending, outbox.Started, outbox.Settled}
-	eventSources  = []outbox.Source{outbox.FromPlugin, outbox.FromAPI, outbox.FromStarter, outbox.FromConsole}
+	eventSources  = []outbox.Source{outbox.FromPlugin, outbox.FromAPI, outbox.FromStarter, outbox.FromConsole, outbox.FromAlert}
 )
 
 // event is an event as clients see it in a list.

@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.temporal.io/sdk/client"
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/internal/datealert"
 	"github.com/silquetech/silque-notifications/internal/ledger"
 	"github.com/silquetech/silque-notifications/internal/relay"
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -33,6 +35,12 @@ type Config struct {
 	// APIToken is the bearer token of the REST API.
 	APIToken  string
 	Addresses rule.Addresses
+	// Rules are the settings under which notifications are read.
+	Rules rule.Settings
+	// Schedules gets the schedules of date alerts; without it, none are kept.
+	Schedules client.ScheduleClient
+	// AlertInterval is how often dates are looked at; zero takes the default.
+	AlertInterval time.Duration
 	// OnRuleChange is called after a change of notifications, besides what the app does itself; it may be nil.
 	OnRuleChange func(ctx context.Context)
 	// Checks are further conditions of readiness, by name.
@@ -50,6 +58,8 @@ type App struct {
 	config Config
 	engine *gin.Engine
 	relay  *relay.Relay
+	// alerts is nil when no schedules are kept.
+	alerts *datealert.Schedules
 }
 
 // New puts the web app together.
@@ -57,6 +67,11 @@ func New(c Config) *App {
 	a := &App{
 		config: c,
 		relay:  relay.New(c.DB, c.Temporal, ledger.New(c.DB), relay.Options{TaskQueue: c.TaskQueue, Log: c.Log}),
+	}
+	if c.Schedules != nil {
+		a.alerts = datealert.NewSchedules(datealert.Options{
+			DB: c.DB, Temporal: c.Schedules, Settings: c.Rules, TaskQueue: c.TaskQueue, Interval: c.AlertInterval, Log: c.Log,
+		})
 	}
 	a.engine = a.routes()
 	return a
@@ -92,6 +107,9 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 	var relaying sync.WaitGroup
 	relaying.Go(func() { a.relay.Run(ctx) })
+	if a.alerts != nil {
+		relaying.Go(func() { a.alerts.Run(ctx) })
+	}
 	serving := make(chan error, 1)
 	go func() {
 		err := server.Serve(listener)
@@ -137,8 +155,8 @@ func (a *App) routes() *gin.Engine {
 	engine.GET("/metrics", a.metrics())
 
 	api.New(api.Config{
-		DB: a.config.DB, Token: a.config.APIToken, Addresses: a.config.Addresses, Rows: store.Rows{DB: a.config.DB},
-		OnRuleChange: a.config.OnRuleChange, Nudge: a.Nudge, Logger: a.config.Log,
+		DB: a.config.DB, Token: a.config.APIToken, Addresses: a.config.Addresses, Rules: a.config.Rules,
+		Rows: store.Rows{DB: a.config.DB}, OnRuleChange: a.rulesChanged, Nudge: a.Nudge, Logger: a.config.Log,
 	}).Register(engine)
 	if a.config.Pages != nil {
 		a.config.Pages(engine)
@@ -146,6 +164,16 @@ func (a *App) routes() *gin.Engine {
 	engine.NoRoute(api.NoRoute, notFound)
 	engine.NoMethod(api.NoMethod, wrongMethod)
 	return engine
+}
+
+// rulesChanged tells whoever has to know that a notification has changed.
+func (a *App) rulesChanged(ctx context.Context) {
+	if a.alerts != nil {
+		a.alerts.Nudge()
+	}
+	if a.config.OnRuleChange != nil {
+		a.config.OnRuleChange(ctx)
+	}
 }
 
 // recovered turns a panic into a 500 and a line in the log.

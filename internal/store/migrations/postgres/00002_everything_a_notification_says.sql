@@ -44,6 +44,8 @@ CREATE TABLE notify_alert_schedules (
     applied_at      TIMESTAMPTZ NOT NULL
 );
 
+CREATE INDEX notify_notifications_dates ON notify_notifications (id) WHERE trigger_name IN ('days_before', 'days_after');
+
 -- How far the scan of a date alert has come that is under way: its keys do not travel through Temporal.
 CREATE TABLE notify_alert_scans (
     notification_id TEXT COLLATE "C" PRIMARY KEY,
@@ -65,6 +67,7 @@ CREATE TABLE notify_imports (
 
 -- +goose Down
 DROP TABLE notify_imports;
+DROP INDEX notify_notifications_dates;
 DROP TABLE notify_alert_scans;
 DROP TABLE notify_alert_schedules;
 DROP TABLE notify_lists;

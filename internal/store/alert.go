@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// AlertScan is how far the scan of a date alert has come that is under way.
+type AlertScan struct {
+	NotificationID string `gorm:"primaryKey"`
+	// Scan names the run of the scan: a repeated step of the same run goes on, another run begins anew.
+	Scan string
+	// Until is the time of the scan: rows that are due by then are found.
+	Until time.Time
+	// AfterKey is the primary key of the last row that was looked at, as JSON.
+	AfterKey  string
+	UpdatedAt time.Time
+}
+
+// TableName is fixed by the migrations.
+func (AlertScan) TableName() string { return "notify_alert_scans" }
+
+// AlertScans keeps the places of scans. Primary keys may be personal data: that is why they are here and not in
+// Temporal.
+type AlertScans struct{ DB *gorm.DB }
+
+// Get gives the place of a notification's scan of that name, or ErrNotFound when that scan has not begun.
+func (s AlertScans) Get(ctx context.Context, notificationID, scan string) (*AlertScan, error) {
+	place := new(AlertScan)
+	if err := session(s.DB).WithContext(ctx).Take(place, "notification_id = ?", notificationID).Error; err != nil {
+		return nil, found(err)
+	}
+	if place.Scan != scan {
+		return nil, ErrNotFound
+	}
+	place.Until = place.Until.UTC()
+	return place, nil
+}
+
+// PutTx keeps the place of a notification's scan, which replaces that of an earlier one.
+func (s AlertScans) PutTx(tx *gorm.DB, place AlertScan) error {
+	place.UpdatedAt = time.Now().UTC()
+	if err := session(tx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&place).Error; err != nil {
+		return fmt.Errorf("store: keep the place of a scan: %w", err)
+	}
+	return nil
+}
+
+// End forgets the place of a scan that has come to its end.
+func (s AlertScans) End(ctx context.Context, notificationID string) error {
+	if err := session(s.DB).WithContext(ctx).Delete(&AlertScan{}, "notification_id = ?", notificationID).Error; err != nil {
+		return fmt.Errorf("store: end a scan: %w", err)
+	}
+	return nil
+}
+
+// AlertSchedule says with which state of a notification its Temporal schedule was brought in step.
+type AlertSchedule struct {
+	NotificationID string `gorm:"primaryKey"`
+	Version        int64
+	AppliedAt      time.Time
+}
+
+// TableName is fixed by the migrations.
+func (AlertSchedule) TableName() string { return "notify_alert_schedules" }
+
+// AlertSchedules remembers what was done to the schedules.
+type AlertSchedules struct{ DB *gorm.DB }
+
+// All reads every schedule that there should be, by its notification.
+func (s AlertSchedules) All(ctx context.Context) (map[string]int64, error) {
+	var rows []AlertSchedule
+	if err := session(s.DB).WithContext(ctx).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("store: schedules: %w", err)
+	}
+	versions := make(map[string]int64, len(rows))
+	for _, row := range rows {
+		versions[row.NotificationID] = row.Version
+	}
+	return versions, nil
+}
+
+// Put remembers the version with which a schedule is in step.
+func (s AlertSchedules) Put(ctx context.Context, notificationID string, version int64) error {
+	row := AlertSchedule{NotificationID: notificationID, Version: version, AppliedAt: time.Now().UTC()}
+	err := session(s.DB).WithContext(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error
+	if err != nil {
+		return fmt.Errorf("store: remember a schedule: %w", err)
+	}
+	return nil
+}
+
+// Remove forgets a schedule that has been deleted.
+func (s AlertSchedules) Remove(ctx context.Context, notificationID string) error {
+	err := session(s.DB).WithContext(ctx).Delete(&AlertSchedule{}, "notification_id = ?", notificationID).Error
+	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+		return fmt.Errorf("store: forget a schedule: %w", err)
+	}
+	return nil
+}
