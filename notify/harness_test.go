@@ -175,9 +175,9 @@ func (s *shop) deactivateAll() {
 func insertRule(t testing.TB, db *gorm.DB, table string, trigger rule.Trigger) {
 	t.Helper()
 	now := time.Now().UTC()
-	must(t, db.Exec(`INSERT INTO notify_notifications (id, title, message, html_message, active, channel, model, trigger_name,
-		value_change_field, date_field, conditions, recipients, version, created_at, updated_at)
-		VALUES (?, 't', 'm', '', true, 'email', ?, ?, '', '', '', '[]', 1, ?, ?)`, outbox.NewID(), table, trigger, now, now).Error)
+	must(t, db.Exec(`INSERT INTO notify_notifications (id, title, message, active, channel, model, trigger_name,
+		recipients, definition, version, created_at, updated_at)
+		VALUES (?, 't', 'm', true, 'email', ?, ?, '[]', '{}', 1, ?, ?)`, outbox.NewID(), table, trigger, now, now).Error)
 	must(t, db.Exec("UPDATE notify_revision SET revision = revision + 1").Error)
 }
 

@@ -49,9 +49,9 @@ func newRig(t *testing.T) *rig {
 func (r *rig) watch(model, trigger string) {
 	r.t.Helper()
 	now := time.Now().UTC()
-	insert := `INSERT INTO notify_notifications (id, title, message, html_message, active, channel, model, trigger_name,
-		value_change_field, date_field, conditions, recipients, version, created_at, updated_at)
-		VALUES (?, 'title', 'message', '', TRUE, 'email', ?, ?, '', '', '', '[]', 1, ?, ?)`
+	insert := `INSERT INTO notify_notifications (id, title, message, active, channel, model, trigger_name,
+		recipients, definition, version, created_at, updated_at)
+		VALUES (?, 'title', 'message', TRUE, 'email', ?, ?, '[]', '{}', 1, ?, ?)`
 	if err := r.db.Exec(insert, model+"-"+trigger, model, trigger, now, now).Error; err != nil {
 		r.t.Fatal(err)
 	}

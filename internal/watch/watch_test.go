@@ -26,9 +26,9 @@ func must(t *testing.T, err error) {
 func insert(t *testing.T, db *gorm.DB, id, model string, trigger rule.Trigger) {
 	t.Helper()
 	now := time.Now().UTC()
-	must(t, db.Exec(`INSERT INTO notify_notifications (id, title, message, html_message, active, channel, model, trigger_name,
-		value_change_field, date_field, conditions, recipients, version, created_at, updated_at)
-		VALUES (?, '', '', '', true, 'email', ?, ?, '', '', '', '[]', 1, ?, ?)`, id, model, trigger, now, now).Error)
+	must(t, db.Exec(`INSERT INTO notify_notifications (id, title, message, active, channel, model, trigger_name,
+		recipients, definition, version, created_at, updated_at)
+		VALUES (?, '', '', true, 'email', ?, ?, '[]', '{}', 1, ?, ?)`, id, model, trigger, now, now).Error)
 }
 
 func bump(t *testing.T, db *gorm.DB) {
