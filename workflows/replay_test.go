@@ -20,8 +20,8 @@ func recordedHistories(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) < 8 {
-		t.Fatalf("%d recorded histories, want at least 8: go run ./dev/record", len(files))
+	if len(files) < 22 {
+		t.Fatalf("%d recorded histories, want at least 22: go run ./dev/record", len(files))
 	}
 	return files
 }
@@ -33,6 +33,7 @@ func TestEveryRecordedHistoryReplays(t *testing.T) {
 			t.Parallel()
 			replayer := worker.NewWorkflowReplayer()
 			replayer.RegisterWorkflow(workflows.SendNotification)
+			replayer.RegisterWorkflow(workflows.AlertOnDates)
 			if err := replayer.ReplayWorkflowHistoryFromJSONFile(nil, file); err != nil {
 				t.Error(err)
 			}

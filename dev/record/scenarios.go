@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
+
+	"go.temporal.io/api/enums/v1"
 
 	"github.com/silquetech/silque-notifications/dev/apiclient"
 	"github.com/silquetech/silque-notifications/internal/outbox"
@@ -46,6 +50,12 @@ var scenarios = []scenario{
 	{"retried-by-hand", retriedByHand},
 	{"three-events-in-a-batch", batch},
 	{"canceled-while-it-waits", canceled},
+	{"a-retry-profile-of-its-own", func(ctx context.Context, r *recorder) (string, error) {
+		own := maps.Clone(email)
+		own["retry_attempts"], own["retry_interval"], own["priority"] = 2, 1, 1
+		return r.broken(ctx, "temporary", 2, own)
+	}},
+	{"alert-on-dates", alertOnDates},
 }
 
 var (
@@ -104,6 +114,47 @@ func batch(ctx context.Context, r *recorder) (string, error) {
 	// The claim is left to the relay's recovery, which starts it a few seconds later.
 	workflowID := workflows.WorkflowID(batchID)
 	return workflowID, r.ended(ctx, b.Events[0].ID)
+}
+
+// alertOnDates makes a notification about a date that has come already, and records the scan that its schedule starts.
+func alertOnDates(ctx context.Context, r *recorder) (string, error) {
+	if err := r.OnlyNotifications(ctx); err != nil {
+		return "", err
+	}
+	due := time.Now().UTC().AddDate(0, 0, 3).Format(time.DateOnly)
+	key, err := r.Save(ctx, "invoices", map[string]any{"number": "canary", "total": "1.00", "due_date": due})
+	if err != nil {
+		return "", err
+	}
+	alert := map[string]any{
+		"title": "canary {{ doc.number }}", "message": "canary", "channel": "email", "model": "invoices", "trigger": "days_before",
+		"date_field": "due_date", "alert_days": 3, "recipients": []map[string]any{{"address": "canary@example.com"}},
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	if err := r.Call(ctx, "POST", "/api/v1/notifications", alert, &made); err != nil {
+		return "", err
+	}
+	event, err := r.EventOf(ctx, "invoices", key)
+	if err != nil {
+		return "", err
+	}
+	if err := r.ended(ctx, event.ID); err != nil {
+		return "", err
+	}
+	schedule, err := r.temporal.ScheduleClient().GetHandle(ctx, workflows.AlertScheduleID(made.ID)).Describe(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(schedule.Info.RecentActions) == 0 {
+		return "", errors.New("the schedule has started nothing")
+	}
+	workflowID := schedule.Info.RecentActions[0].StartWorkflowResult.WorkflowID
+	return workflowID, apiclient.Until(ctx, func() (bool, error) {
+		description, err := r.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+		return description.GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING, err
+	})
 }
 
 // canceled cancels a workflow that waits for its second attempt.

@@ -10,7 +10,7 @@ const salesAddress = "sales@example.com"
 func Examples() []rule.Notification {
 	return []rule.Notification{
 		welcomeCustomer(), customerMoved(), largeOrder(), orderStatus(), orderDeleted(), invoicePaid(),
-		newEmployee(), newSupplier(),
+		newEmployee(), newSupplier(), orderShipped(), invoiceDue(), invoiceOverdue(),
 	}
 }
 
@@ -74,6 +74,50 @@ func invoicePaid() rule.Notification {
 		Active:  true, Channel: rule.Email, Model: "invoices", Trigger: rule.OnValueChange, ValueChangeField: "paid",
 		Conditions: "# Paid, and not taken back\ndoc.paid == True",
 		Recipients: []rule.Recipient{{Address: "accounts@example.com"}, {Address: salesAddress}},
+	}
+}
+
+// orderShipped tells the customer, through the order's relation, with a copy for the employee in charge.
+func orderShipped() rule.Notification {
+	shipped := "SHIPPED"
+	return rule.Notification{
+		Title: "Your order {{ doc.number }} is on its way",
+		Message: "Dear {{ doc.customer.name | default \"customer\" }},\n\nyour order {{ doc.number }} over {{ doc.amount | money \"EUR\" }} " +
+			"has been shipped.\n{% for invoice in doc.invoices %}\nInvoice {{ invoice.number }}: {{ invoice.total | money \"EUR\" }}, " +
+			"{{ invoice.paid | yesno \"paid\" \"to be paid\" }}.\n{% endfor %}\n",
+		Active: true, Channel: rule.Email, Model: "orders", Trigger: rule.OnValueChange, ValueChangeField: "status",
+		ValueChangeTo: &shipped,
+		Recipients:    []rule.Recipient{{DocumentField: "doc.customer"}, {DocumentField: "doc.employee.email", Copy: true}},
+	}
+}
+
+// alertDays is how many days before an invoice is due the examples tell of it, and how many after.
+const alertDays = 3
+
+// invoiceDue tells the customer of the invoice's order some days before it is due.
+func invoiceDue() rule.Notification {
+	days := alertDays
+	return rule.Notification{
+		Title: "Invoice {{ doc.number }} is due on {{ doc.due_date | date \"D MMMM\" }}",
+		Message: "Dear {{ doc.order.customer.name | default \"customer\" }},\n\n{{ doc.total | money \"EUR\" }} for order " +
+			"{{ doc.order.number | default \"(none)\" }} are due on {{ doc.due_date | date \"dddd, D MMMM YYYY\" }}.\n",
+		Active: true, Channel: rule.Email, Model: "invoices", Trigger: rule.DaysBefore, DateField: "due_date", AlertDays: &days,
+		Conditions: "not doc.paid",
+		Recipients: []rule.Recipient{{DocumentField: "doc.order.customer"}},
+		ReplyTo:    "accounts@example.com",
+	}
+}
+
+// invoiceOverdue tells the accounts and the employee in charge.
+func invoiceOverdue() rule.Notification {
+	days := 1
+	return rule.Notification{
+		Title:   "Overdue: invoice {{ doc.number }}",
+		Message: "Invoice {{ doc.number }} over {{ doc.total }} was due on {{ doc.due_date }}. Call {{ doc.order.customer.phone | default \"nobody\" }}.\n",
+		Active:  true, Channel: rule.Email, Model: "invoices", Trigger: rule.DaysAfter, DateField: "due_date", AlertDays: &days,
+		AlertTime:  "08:00",
+		Conditions: "not doc.paid",
+		Recipients: []rule.Recipient{{Address: "accounts@example.com"}, {DocumentField: "doc.order.employee.email"}},
 	}
 }
 
