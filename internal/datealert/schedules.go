@@ -27,6 +27,8 @@ const (
 	lookInterval = 30 * time.Second
 	// retryPause is the wait after Temporal did not answer; it doubles up to lookInterval.
 	retryPause = time.Second
+	// quietFailures are not worth a word: at a first start Temporal gets its search attributes at the same moment.
+	quietFailures = 3
 	// missedWindow is how late a start may be made up for: a scan looks back further than any missed start.
 	missedWindow = time.Minute
 	// callTimeout bounds one call of Temporal.
@@ -85,14 +87,16 @@ func (s *Schedules) Nudge() {
 // Run keeps the schedules in step until ctx ends. It begins with a look at every schedule: Temporal's data may have been
 // lost, or come from another time than the database's.
 func (s *Schedules) Run(ctx context.Context) {
-	everything, pause := true, retryPause
+	everything, pause, failures := true, retryPause, 0
 	for {
 		err := s.Reconcile(ctx, everything)
 		wait := lookInterval
 		if err == nil {
-			everything, pause = false, retryPause
+			everything, pause, failures = false, retryPause, 0
 		} else if ctx.Err() == nil {
-			s.log.Warn("The schedules of date alerts are not in step yet; trying again", "error", err)
+			if failures++; failures > quietFailures {
+				s.log.Warn("The schedules of date alerts are not in step yet; trying again", "error", err)
+			}
 			wait, pause = pause, min(2*pause, lookInterval)
 		}
 		timer := time.NewTimer(wait)

@@ -35,18 +35,15 @@ func (s Rows) Dated(ctx context.Context, m *catalog.Model, p DatedPage) ([]json.
 	for _, key := range m.PrimaryKey {
 		query = query.Order(orderBy(key))
 	}
-	var found []map[string]any
-	if err := query.Select(columnsOf(m)).Limit(p.Limit).Find(&found).Error; err != nil {
-		if gone(err) {
-			return nil, rule.ErrUnreadable
-		}
+	rows, err := snapshots(query.Limit(p.Limit), m)
+	switch {
+	case err == nil:
+		return rows, nil
+	case gone(err):
+		return nil, rule.ErrUnreadable
+	default:
 		return nil, fmt.Errorf("store: read dated rows of %s: %w", m.Name, err)
 	}
-	rows := make([]json.RawMessage, len(found))
-	for i, values := range found {
-		rows[i] = catalog.EncodeColumns(m, values)
-	}
-	return rows, nil
 }
 
 // between compares as the database keeps times: Postgres as such, SQLite as texts that begin with the year, or as

@@ -23,18 +23,15 @@ func (s Rows) Matching(ctx context.Context, m *catalog.Model, where []rule.Equal
 	for _, key := range m.PrimaryKey {
 		query = query.Order(orderBy(key))
 	}
-	var found []map[string]any
-	if err := query.Select(columnsOf(m)).Limit(limit).Find(&found).Error; err != nil {
-		if gone(err) {
-			return nil, rule.ErrUnreadable
-		}
+	rows, err := snapshots(query.Limit(limit), m)
+	switch {
+	case err == nil:
+		return rows, nil
+	case gone(err):
+		return nil, rule.ErrUnreadable
+	default:
 		return nil, fmt.Errorf("store: read rows of %s: %w", m.Name, err)
 	}
-	rows := make([]json.RawMessage, len(found))
-	for i, values := range found {
-		rows[i] = catalog.EncodeColumns(m, values)
-	}
-	return rows, nil
 }
 
 // parameter gives a document's value in a type that the drivers take.
@@ -59,6 +56,10 @@ const (
 	dataException     = "22"
 )
 
+// goneTexts are parts of the errors that have no code: SQLite's, and that of Postgres's driver for a value that its
+// column cannot take.
+var goneTexts = []string{"no such table", "no such column", "unable to encode"}
+
 // gone says whether a query failed because the table is not what the catalog says (any more).
 func gone(err error) bool {
 	var coded interface{ SQLState() string }
@@ -67,5 +68,5 @@ func gone(err error) bool {
 		return slices.Contains([]string{undefinedTable, undefinedColumn, undefinedFunction, typeMismatch}, state) ||
 			strings.HasPrefix(state, dataException)
 	}
-	return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "no such column")
+	return slices.ContainsFunc(goneTexts, func(text string) bool { return strings.Contains(err.Error(), text) })
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,14 +36,39 @@ func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMe
 		}
 		query = query.Where(map[string]any{column: value})
 	}
-	values := make(map[string]any)
-	if err := query.Select(columnsOf(m)).Limit(1).Find(&values).Error; err != nil {
+	found, err := snapshots(query.Limit(1), m)
+	if err != nil {
 		return nil, fmt.Errorf("store: read a row of %s: %w", m.Name, err)
 	}
-	if len(values) == 0 {
+	if len(found) == 0 {
 		return nil, ErrNotFound
 	}
-	return catalog.EncodeColumns(m, values), nil
+	return found[0], nil
+}
+
+// snapshots reads the rows of a query in the form that the catalog describes. Every value is taken as the driver gives
+// it: gorm would give all rows the types of the first one, and SQLite keeps 12 and 12.5 in one column as two types.
+func snapshots(query *gorm.DB, m *catalog.Model) (found []json.RawMessage, err error) {
+	rows, err := query.Select(columnsOf(m)).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		values, targets := make([]any, len(m.Fields)), make([]any, len(m.Fields))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		row := make(map[string]any, len(values))
+		for i, f := range m.Fields {
+			row[f.Name] = values[i]
+		}
+		found = append(found, catalog.EncodeColumns(m, row))
+	}
+	return found, rows.Err()
 }
 
 func columnsOf(m *catalog.Model) []string {

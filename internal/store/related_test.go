@@ -1,0 +1,136 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/catalog"
+	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/internal/testdb"
+)
+
+// parts is a table of the application's.
+var parts = &catalog.Model{
+	Name: "parts", PrimaryKey: []string{"id"},
+	Fields: []rule.Field{
+		{Name: "id", Type: rule.Integer}, {Name: "name", Type: rule.String}, {Name: "price", Type: rule.Decimal}, {Name: "due", Type: rule.DateTime},
+	},
+}
+
+func makeParts(t *testing.T, db *gorm.DB) {
+	t.Helper()
+	statement := "CREATE TABLE parts (id BIGINT PRIMARY KEY, name TEXT, price NUMERIC(12,2), due TIMESTAMPTZ)"
+	if db.Name() == "sqlite" {
+		statement = strings.ReplaceAll(statement, "TIMESTAMPTZ", "DATETIME")
+	}
+	if err := db.Exec(statement).Error; err != nil {
+		t.Fatal(err)
+	}
+	// SQLite keeps the first price as a whole number and the second as a float.
+	for i, price := range []string{"2499", "1234.5", "0.10"} {
+		due := time.Date(2026, 7, 10+i, 12, 0, 0, 0, time.UTC)
+		if err := db.Exec("INSERT INTO parts VALUES (?, ?, ?, ?)", i+1, fmt.Sprint("part ", i+1), price, due).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRowsAreFoundByTheValuesOfTheirFields(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		makeParts(t, db)
+		rows := store.Rows{DB: db}
+		all, err := rows.Matching(t.Context(), parts, nil, 10)
+		if err != nil || len(all) != 3 {
+			t.Fatalf("%d rows, %v", len(all), err)
+		}
+		for i, want := range []string{"2499", "1234.5", "0.1"} {
+			doc, err := rule.DecodeDocument(parts, all[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			price, _ := rule.ParseDecimal(want)
+			if got, ok := doc["price"].(rule.ExactDecimal); !ok || got.Cmp(price) != 0 {
+				t.Errorf("row %d costs %v, want %s", i+1, doc["price"], want)
+			}
+		}
+		tenth, _ := rule.ParseDecimal("1234.50")
+		for name, test := range map[string]struct {
+			where []rule.Equal
+			want  int
+		}{
+			"a number":      {[]rule.Equal{{Field: "id", Value: int64(2)}}, 1},
+			"a text":        {[]rule.Equal{{Field: "name", Value: "part 3"}}, 1},
+			"a decimal":     {[]rule.Equal{{Field: "price", Value: tenth}}, 1},
+			"both":          {[]rule.Equal{{Field: "id", Value: int64(2)}, {Field: "name", Value: "part 3"}}, 0},
+			"a quoted text": {[]rule.Equal{{Field: "name", Value: "' OR 1=1 --"}}, 0},
+		} {
+			found, err := rows.Matching(t.Context(), parts, test.where, 10)
+			if err != nil || len(found) != test.want {
+				t.Errorf("%s: %d rows, %v; want %d", name, len(found), err, test.want)
+			}
+		}
+	})
+}
+
+func TestRowsThatCanNeverBeReadAreToldFromADatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		makeParts(t, db)
+		rows := store.Rows{DB: db}
+		gone := *parts
+		gone.Name = "nothing"
+		if _, err := rows.Matching(t.Context(), &gone, nil, 10); !errors.Is(err, rule.ErrUnreadable) {
+			t.Errorf("a table that is gone: %v", err)
+		}
+		gone = *parts
+		gone.Fields = append(gone.Fields[:len(gone.Fields):len(gone.Fields)], rule.Field{Name: "colour", Type: rule.String})
+		if _, err := rows.Matching(t.Context(), &gone, nil, 10); !errors.Is(err, rule.ErrUnreadable) {
+			t.Errorf("a column that is gone: %v", err)
+		}
+		if _, err := rows.Dated(t.Context(), &gone, store.DatedPage{Field: "due", Limit: 1}); !errors.Is(err, rule.ErrUnreadable) {
+			t.Errorf("a column that is gone, by date: %v", err)
+		}
+		if db.Name() == "postgres" { // SQLite compares anything with anything
+			for _, value := range []any{"no number", 12.5, time.Now(), true} {
+				_, err := rows.Matching(t.Context(), parts, []rule.Equal{{Field: "id", Value: value}}, 10)
+				if err != nil && !errors.Is(err, rule.ErrUnreadable) {
+					t.Errorf("a value that does not fit, %T: %v", value, err)
+				}
+			}
+		}
+		if err := store.Close(db); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := rows.Matching(t.Context(), parts, nil, 10); err == nil || errors.Is(err, rule.ErrUnreadable) {
+			t.Errorf("a database that is away: %v", err)
+		}
+	})
+}
+
+func TestDatedRowsComePageByPage(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		makeParts(t, db)
+		page := store.DatedPage{Field: "due", Low: time.Date(2026, 7, 11, 0, 0, 0, 0, time.UTC), High: time.Date(2026, 7, 13, 0, 0, 0, 0, time.UTC), Limit: 1}
+		for _, want := range []int{1, 1, 0} {
+			found, err := store.Rows{DB: db}.Dated(t.Context(), parts, page)
+			if err != nil || len(found) != want {
+				t.Fatalf("%d rows after %v, %v; want %d", len(found), page.After, err, want)
+			}
+			if want > 0 {
+				doc, err := rule.DecodeDocument(parts, found[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				page.After = []any{doc["id"]}
+			}
+		}
+	})
+}
