@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -170,6 +171,9 @@ func readToken(parts []string, model *Model, models Models) (path []string, key 
 	path = parts[:1:1]
 	at := 1
 	for ; at < len(parts) && (at < len(parts)-1 || at == 1); at++ {
+		if at > 1 && calls(parts[at:], model) {
+			break // what is left is the model that has been reached, even if it has a relation of that name
+		}
 		relation, ok := relationBy(model, parts[at])
 		if !ok {
 			break
@@ -186,6 +190,15 @@ func readToken(parts []string, model *Model, models Models) (path []string, key 
 		return parts, "", unknownField(model.Name, parts[1], model.relationNames())
 	}
 	return path, strings.Join(parts[at:], "."), nil
+}
+
+// calls says whether the parts are what the Django app calls a model: app.Model.
+func calls(parts []string, m *Model) bool {
+	if len(parts) != 2 {
+		return false
+	}
+	table := strings.ToLower(m.Name)
+	return strings.EqualFold(parts[0]+"_"+parts[1], table) || slices.Contains(tablesOf(parts[1]), table)
 }
 
 // relationBy finds a relation by its name, or by the column that is its foreign key.
@@ -235,12 +248,18 @@ func holdsAddress(t FieldType, c Channel) bool {
 	}
 }
 
+// candidateLimit bounds what is looked at: rows of lists with thousands of entries each add up.
+const candidateLimit = 2 * ListLimit
+
 // Candidates gives the possible addresses in the order of the recipients' rows, in each the direct one first. The same
 // address can come twice.
 func (c *Compiled) Candidates(s Scope) []Candidate {
 	v := c.view(s)
 	candidates := make([]Candidate, 0, len(c.recipients))
 	for i := range c.recipients {
+		if len(candidates) > candidateLimit {
+			break // far more than are told
+		}
 		candidates = append(candidates, c.recipients[i].candidates(c.channel, s, v)...)
 	}
 	return candidates

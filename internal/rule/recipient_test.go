@@ -57,6 +57,17 @@ func TestARelationTokenFindsTheRelatedRowsAddress(t *testing.T) {
 	}
 }
 
+func TestAModelsNameInATokenIsNoRelation(t *testing.T) {
+	t.Parallel()
+	m := *customers
+	m.Relations = append(m.Relations[:len(m.Relations):len(m.Relations)], Relation{Name: "shop", Kind: BelongsTo, Model: "employees", Field: "manager_id", RemoteField: "id"})
+	r := reader()
+	r.Models = modelSet{"orders": orders, "customers": &m, "employees": employees, "items": items}
+	if _, got := told(t, r, aShop(), to(Recipient{DocumentField: "silque.doc.customer.shop.Customer"})); !slices.Equal(got, []string{"ann@example.com"}) {
+		t.Errorf("told %v, want the customer", got)
+	}
+}
+
 func TestATuplesPriorityTellsTheFirstUsableAddressOnly(t *testing.T) {
 	t.Parallel()
 	r := reader()

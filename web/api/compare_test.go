@@ -60,6 +60,32 @@ func TestAComparisonThatIsNotRightIsRefusedByField(t *testing.T) {
 	}
 }
 
+func TestAPreviewOfAnSMSCountsItsSegments(t *testing.T) {
+	t.Parallel()
+	s := serve(t, testdb.SQLite(t), nil)
+	n := input(map[string]any{"channel": "sms", "trigger": "new", "message": strings.Repeat("€", 81), "conditions": "",
+		"recipients": []any{map[string]any{"address": "+12025550123"}}})
+	p := s.call(t, http.MethodPost, "/notifications/preview", map[string]any{"notification": n, "doc": row("NEW")}).object(t, 200)
+	if p["encoding"] != "GSM-7" || p["segments"] != 2.0 || p["characters"] != 162.0 {
+		t.Errorf("got %v", p)
+	}
+}
+
+func TestAPreviewShowsEachLanguage(t *testing.T) {
+	t.Parallel()
+	s := serve(t, testdb.SQLite(t), nil)
+	list := s.call(t, http.MethodPost, "/lists", aList("Board")).object(t, 201)
+	n := input(map[string]any{"trigger": "new", "conditions": "", "variants": []any{map[string]any{"locale": "de", "message": "Hallo {{ doc.number }}"}},
+		"recipients": []any{map[string]any{"address": "x@example.com"}, map[string]any{"list_id": list["id"]}}})
+	p := s.call(t, http.MethodPost, "/notifications/preview", map[string]any{"notification": n, "doc": row("NEW")}).object(t, 200)
+	messages := p["messages"].([]any)
+	if len(messages) != 2 || messages[1].(map[string]any)["locale"] != "de" || messages[1].(map[string]any)["text"] != "Hallo A-7" {
+		t.Errorf("got %v", p)
+	}
+	s.call(t, http.MethodPost, "/notifications", n).object(t, 201)
+	s.call(t, http.MethodDelete, "/lists/"+id(list["id"]), nil).refusal(t, 409, "list_in_use")
+}
+
 func TestAPreviewOfARecordedEventSeesItsDocuments(t *testing.T) {
 	t.Parallel()
 	s := serve(t, testdb.SQLite(t), nil)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -37,6 +38,12 @@ type preview struct {
 	Subject    string             `json:"subject"`
 	Text       string             `json:"text"`
 	HTML       string             `json:"html"`
+	// Encoding, Segments and Characters say how an SMS goes out; empty and zero for the other channels.
+	Encoding   string `json:"encoding"`
+	Segments   int    `json:"segments"`
+	Characters int    `json:"characters"`
+	// Messages holds the texts by language, when there are several.
+	Messages []previewMessage `json:"messages"`
 	// Problems lists what could not be read: related rows, saved lists.
 	Problems []string `json:"problems"`
 }
@@ -46,6 +53,14 @@ type previewCondition struct {
 	Text   string `json:"text"`
 	Result bool   `json:"result"`
 	Error  string `json:"error"`
+}
+
+// previewMessage is what the recipients of one language are told.
+type previewMessage struct {
+	Locale  string `json:"locale"`
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+	HTML    string `json:"html"`
 }
 
 // previewRecipient is one address found. Problem is empty for one that would get the message; Detail explains it.
@@ -96,7 +111,7 @@ func (a *API) previewNotification(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, previewOf(compiled.Decide(scope, a.config.Addresses, assumed), problems))
+	return answer(c, http.StatusOK, previewOf(n.Channel, compiled.Decide(scope, a.config.Addresses, assumed), problems))
 }
 
 // wrong says what is wrong with the input itself, all at once.
@@ -223,12 +238,15 @@ func (a *API) row(ctx context.Context, m *rule.Model, key string) (json.RawMessa
 }
 
 // previewOf shows every step of what the worker would do with the change.
-func previewOf(o rule.Outcome, problems []rule.Problem) preview {
+func previewOf(channel rule.Channel, o rule.Outcome, problems []rule.Problem) preview {
 	p := preview{
 		Sends: o.Decision == rule.Sends, Reason: o.Reason,
 		Conditions: make([]previewCondition, len(o.Verdict.Lines)), Recipients: make([]previewRecipient, len(o.Recipients)),
 		Subject: o.Content.Subject, Text: o.Content.Text, HTML: o.Content.HTML,
-		Problems: make([]string, 0, len(problems)),
+		Problems: make([]string, 0, len(problems)), Messages: messagesOf(o),
+	}
+	if channel == rule.SMS {
+		p.Encoding, p.Segments, p.Characters = rule.Segments(p.Text)
 	}
 	if p.Sends {
 		p.Reason = o.Verdict.Reason
@@ -241,8 +259,21 @@ func previewOf(o rule.Outcome, problems []rule.Problem) preview {
 			Address: r.Address, From: r.From, Problem: r.Problem, Detail: r.Detail, Locale: r.Locale, Copy: r.Copy,
 		}
 	}
-	for _, problem := range problems {
-		p.Problems = append(p.Problems, problem.Message)
+	for _, problem := range append(problems, o.Problems...) {
+		if !strings.HasPrefix(problem.Key, "line ") && !strings.HasPrefix(problem.Key, "recipient ") { // they stand above
+			p.Problems = append(p.Problems, problem.Message)
+		}
 	}
 	return p
+}
+
+// messagesOf gives the texts by language, in the order of the first recipient of each.
+func messagesOf(o rule.Outcome) []previewMessage {
+	messages := []previewMessage{}
+	for _, m := range o.Messages {
+		if !slices.ContainsFunc(messages, func(known previewMessage) bool { return known.Locale == m.Locale }) {
+			messages = append(messages, previewMessage{Locale: m.Locale, Subject: m.Subject, Text: m.Text, HTML: m.HTML})
+		}
+	}
+	return messages
 }
