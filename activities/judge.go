@@ -33,7 +33,7 @@ func (a *Activities) judge(ctx context.Context, r *Resolution, n *rule.Notificat
 	if err != nil {
 		return err
 	}
-	outcome := compiled.Decide(scope, a.Addresses, false)
+	outcome := compiled.Decide(scope, a.Addresses)
 	for _, p := range append(problems, outcome.Problems...) {
 		r.report(n, p.Code, p.Key, p.Message)
 	}

@@ -24,12 +24,12 @@ type Outcome struct {
 	Decision Decision
 	// Reason says it for people; empty when it sends.
 	Reason string
-	// Verdict is what the conditions say. It is there even when the trigger did not fire.
+	// Verdict is what the conditions say.
 	Verdict    Verdict
 	Recipients []Addressee
 	// Messages holds one for each address, when it sends.
 	Messages []Message
-	// Content is what it says to a recipient without a language of its own, whether or not it sends.
+	// Content is what it says to a recipient without a language of its own; of Preview only.
 	Content  Content
 	Problems []Problem
 }
@@ -70,40 +70,72 @@ type Problem struct {
 	Message string
 }
 
-// Decide says what the notification does with a change, of which Load has read what else the rule wants to see. With
-// assume, the trigger is taken to have fired: a preview of a row has no change to look at.
-func (c *Compiled) Decide(s Scope, addresses Addresses, assume bool) Outcome {
-	o := Outcome{Verdict: c.Judge(s)}
+// Decide says what the notification does with a change, of which Load has read what else the rule wants to see. It does
+// no more than that takes: recipients and texts are looked at only when the trigger and the conditions hold.
+func (c *Compiled) Decide(s Scope, addresses Addresses) Outcome {
+	var o Outcome
+	if o.waits(c, s) || o.judge(c, s) {
+		return o
+	}
+	o.Recipients = c.addressees(s, addresses)
+	o.send(c, s, addresses)
+	return o
+}
+
+// Preview is Decide with everything that there is to show, whether or not it comes to that. With assume, the trigger is
+// taken to have fired: a preview of a row has no change to look at.
+func (c *Compiled) Preview(s Scope, addresses Addresses, assume bool) Outcome {
+	var o Outcome
+	quiet := o.judge(c, s)
+	o.Recipients = c.addressees(s, addresses)
+	content, err := c.Render(s, "")
+	o.Content = content
+	switch {
+	case !assume && o.waits(c, s), quiet:
+		if err != nil {
+			o.report(codeOf(err), "render", err.Error())
+		}
+	default:
+		o.send(c, s, addresses)
+	}
+	return o
+}
+
+// waits says that the change is not the one that the trigger waits for.
+func (o *Outcome) waits(c *Compiled, s Scope) bool {
+	fires, reason := c.Fires(s)
+	if fires {
+		return false
+	}
+	o.Decision, o.Reason = Unchanged, reason
+	if c.outdated() {
+		o.report(ConditionEvalFail, "trigger", reason)
+	}
+	return true
+}
+
+// judge asks the conditions, and says that they do not hold.
+func (o *Outcome) judge(c *Compiled, s Scope) (quiet bool) {
+	o.Verdict = c.Judge(s)
 	for _, line := range o.Verdict.Lines {
 		if line.Error != "" {
 			o.report(ConditionEvalFail, fmt.Sprintf("line %d", line.Line), fmt.Sprintf("condition line %d: %s", line.Line, line.Error))
 		}
 	}
-	o.Recipients = c.addressees(s, addresses)
-	content, err := c.Render(s, "")
-	o.Content = content
-	fires, reason := c.Fires(s)
-	switch {
-	case !fires && !assume:
-		o.Decision, o.Reason = Unchanged, reason
-		if c.outdated() {
-			o.report(ConditionEvalFail, "trigger", reason)
-		}
-		return o
-	case !o.Verdict.Sends:
+	if !o.Verdict.Sends {
 		o.Decision, o.Reason = FalseLines, o.Verdict.Reason
-		return o
 	}
+	return !o.Verdict.Sends
+}
+
+// send makes the messages, or says why there are none.
+func (o *Outcome) send(c *Compiled, s Scope, addresses Addresses) {
 	told := o.told(c.channel)
-	switch {
-	case !anyoneTold(told):
+	if !anyoneTold(told) {
 		o.Decision, o.Reason = NoRecipient, "no recipient has a valid address"
-	case err != nil:
-		o.invalid(err)
-	default:
-		o.write(c, s, addresses, told)
+		return
 	}
-	return o
+	o.write(c, s, addresses, told)
 }
 
 // write makes a message for each address.
@@ -133,18 +165,21 @@ func (o *Outcome) write(c *Compiled, s Scope, addresses Addresses, told []Addres
 
 // invalid says that the message cannot be made.
 func (o *Outcome) invalid(err error) {
-	code := TemplateParseFail
-	var coded *Error
-	if errors.As(err, &coded) && coded.Code != "" {
-		code = coded.Code
-	}
-	o.report(code, "render", err.Error())
+	o.report(codeOf(err), "render", err.Error())
 	o.Decision, o.Reason = Invalid, "the message cannot be rendered: "+err.Error()
 }
 
 // anyoneTold says whether there is one who does not only get a copy.
 func anyoneTold(told []Addressee) bool {
 	return slices.ContainsFunc(told, func(a Addressee) bool { return !a.Copy })
+}
+
+func codeOf(err error) ErrCode {
+	var coded *Error
+	if errors.As(err, &coded) && coded.Code != "" {
+		return coded.Code
+	}
+	return TemplateParseFail
 }
 
 // told lists those who get the message, and reports those who cannot.

@@ -159,7 +159,7 @@ func BenchmarkRenderForTenRecipients(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if o := c.Decide(scope, plainAddresses{}, false); len(o.Messages) != 10 {
+		if o := c.Decide(scope, plainAddresses{}); len(o.Messages) != 10 {
 			b.Fatal(o)
 		}
 	}

@@ -20,7 +20,7 @@ func told(t *testing.T, r Reader, source *tables, change func(n *Notification)) 
 	}
 	doc := anOrderOfTheShop()
 	scope, problems := loaded(t, c, source, Scope{Doc: doc, OldDoc: doc})
-	o := c.Decide(scope, plainAddresses{}, false)
+	o := c.Decide(scope, plainAddresses{})
 	o.Problems = append(problems, o.Problems...)
 	var addresses []string
 	for _, r := range o.Recipients {
@@ -246,7 +246,7 @@ func TestAJSONListOfAddressesTellsEveryoneInIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := c.Decide(Scope{Doc: Document{"tags": []any{"a@example.com", "b@example.com", true}}}, plainAddresses{}, false)
+	o := c.Decide(Scope{Doc: Document{"tags": []any{"a@example.com", "b@example.com", true}}}, plainAddresses{})
 	if len(o.Messages) != 2 {
 		t.Errorf("got %+v", o.Recipients)
 	}
@@ -329,7 +329,7 @@ func FuzzRecipients(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if o := c.Decide(scope, plainAddresses{}, true); len(errs) == 0 && len(o.Recipients) == 0 {
+			if o := c.Preview(scope, plainAddresses{}, true); len(errs) == 0 && len(o.Recipients) == 0 {
 				t.Errorf("%q, %q and %q give no candidate", field, value, mapped)
 			}
 		}

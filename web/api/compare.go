@@ -164,12 +164,12 @@ func (a *API) outcomeOf(
 	if err != nil {
 		return out, err
 	}
-	o := compiled.Decide(scope, a.config.Addresses, false)
+	o := compiled.Decide(scope, a.config.Addresses)
 	out.Sends, out.Reason = o.Decision == rule.Sends, o.Reason
 	if !out.Sends {
 		return out, nil
 	}
-	out.Subject, out.Text, out.HTML = o.Content.Subject, o.Content.Text, o.Content.HTML
+	out.Subject, out.Text, out.HTML = o.Messages[0].Subject, o.Messages[0].Text, o.Messages[0].HTML
 	for _, m := range o.Messages {
 		out.Addresses = append(out.Addresses, m.Address)
 	}

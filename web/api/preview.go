@@ -111,7 +111,7 @@ func (a *API) previewNotification(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, previewOf(n.Channel, compiled.Decide(scope, a.config.Addresses, assumed), problems))
+	return answer(c, http.StatusOK, previewOf(n.Channel, compiled.Preview(scope, a.config.Addresses, assumed), problems))
 }
 
 // wrong says what is wrong with the input itself, all at once.
