@@ -173,15 +173,6 @@ func (b *Book) changed(ctx context.Context, err error) error {
 	return err
 }
 
-// Problems is what is wrong with a notification that was valid when it was saved: its model may have changed since.
-func Problems(reader rule.Reader, n *Notification) FieldErrors {
-	problems := reader.Validate(n)
-	if len(problems) == 0 {
-		return FieldErrors{}
-	}
-	return problems
-}
-
 // IsInvalid gives what is wrong with a notification, when that is what the error says.
 func IsInvalid(err error) (FieldErrors, bool) {
 	var wrong FieldErrors

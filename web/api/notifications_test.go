@@ -220,3 +220,27 @@ func TestNotificationsAreListedByFilterAndPage(t *testing.T) {
 }
 
 func id(value any) string { return value.(string) }
+
+func TestARuleSwitchesItsChannelInOneSave(t *testing.T) {
+	t.Parallel()
+	s := serve(t, testdb.SQLite(t), nil)
+	n := created(t, s, nil)
+	sms := input(map[string]any{"channel": "sms", "recipients": []any{map[string]any{"address": "+12025550123"}}})
+	if changed := s.call(t, http.MethodPut, "/notifications/"+id(n["id"]), sms).object(t, 200); changed["channel"] != "sms" {
+		t.Errorf("it is %v", changed)
+	}
+}
+
+func TestValueChangeAndDateRulesAreMadeLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	s := serve(t, testdb.SQLite(t), nil)
+	for _, change := range []map[string]any{
+		{"trigger": "value_change", "value_change_field": "status", "value_change_to": "APPROVED"},
+		{"trigger": "days_before", "value_change_field": nil, "date_field": "due_on", "alert_days": 3, "alert_time": "09:00", "time_zone": "Europe/Berlin"},
+		{"trigger": "days_after", "value_change_field": nil, "date_field": "due_on", "alert_days": 0},
+	} {
+		if n := created(t, s, change); n["trigger"] != change["trigger"] || len(n["problems"].(map[string]any)) > 0 {
+			t.Errorf("made %v", n)
+		}
+	}
+}
