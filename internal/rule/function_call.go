@@ -171,6 +171,9 @@ func textCall(params ...any) (any, error) {
 	}
 }
 
+// caseLimit bounds the texts of lower() and upper(), in bytes.
+const caseLimit = 64 << 10
+
 func caseCall(params ...any) (any, error) {
 	text, ok := params[1].(string)
 	switch {
@@ -178,6 +181,8 @@ func caseCall(params ...any) (any, error) {
 		return nil, nil
 	case !ok:
 		return nil, runtimeError("%s() takes a text", params[0])
+	case len(text) > caseLimit:
+		return nil, runtimeError("%s() takes texts of at most %d KiB", params[0], caseLimit>>10)
 	case params[0] == "lower":
 		return strings.ToLower(text), nil
 	default:
@@ -250,14 +255,34 @@ type quantifier struct {
 	program  *vm.Program
 }
 
+// quantifierMeter counts what the quantifiers of one notification and event do.
+type quantifierMeter struct {
+	rows    int
+	started time.Time
+}
+
+// look counts a row, and stops what is too much, or takes too long: a pattern can be slow on every row.
+func (m *quantifierMeter) look() error {
+	if m.started.IsZero() {
+		m.started = time.Now()
+	}
+	m.rows++
+	switch {
+	case m.rows > quantifierWork:
+		return runtimeError("any() and all() look at more than %d rows", quantifierWork)
+	case time.Since(m.started) > patience:
+		return runtimeError("any() and all() take too long")
+	default:
+		return nil
+	}
+}
+
 func quantifierCall(params ...any) (any, error) {
 	v, q := view(environmentOf(params[0])), params[1].(*quantifier)
-	work, _ := v[workName].(*int)
+	work, _ := v[workName].(*quantifierMeter)
 	for _, row := range v.rows(q.path) {
-		if work != nil {
-			if *work++; *work > quantifierWork {
-				return false, runtimeError("any() and all() look at more than %d rows", quantifierWork)
-			}
+		if err := work.look(); err != nil {
+			return false, err
 		}
 		machine := vm.VM{MemoryBudget: evaluationMemory}
 		out, err := machine.Run(q.program, map[string]any(v.with(q.variable, row)))

@@ -169,18 +169,29 @@ func (c cell) joined(between string) string {
 
 // size is about how long the value's text is.
 func (c cell) size() int {
-	const other = 32
-	size := other
+	size := valueSize(c.value)
 	for _, one := range c.list {
 		size += one.size()
 	}
-	switch v := c.value.(type) {
+	return size
+}
+
+// valueSize counts something for every part of a JSON value: each becomes a cell of its own in a filter.
+func valueSize(value any) int {
+	size := 64
+	switch v := value.(type) {
 	case string:
 		size += len(v)
 	case []byte:
 		size += len(v)
-	case []any, map[string]any:
-		size += len(c.text())
+	case []any:
+		for _, element := range v {
+			size += valueSize(element)
+		}
+	case map[string]any:
+		for name, element := range v {
+			size += len(name) + valueSize(element)
+		}
 	}
 	return size
 }

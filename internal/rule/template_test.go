@@ -323,29 +323,3 @@ func TestATextWithoutMarksIsItself(t *testing.T) {
 		}
 	}
 }
-
-func TestHostileTemplatesEndSoon(t *testing.T) {
-	t.Parallel()
-	shop := aShop()
-	for range RelatedLimit {
-		shop.rows["items"] = append(shop.rows["items"], Document{"name": strings.Repeat("x", 1000), "order_id": int64(7), "price": decimal("1")})
-	}
-	loop := "{% for a in doc.items %}"
-	for name, text := range map[string]string{
-		"loops within loops":  loop + strings.ReplaceAll(loop, " a ", " b ") + "{% endfor %}{% endfor %}",
-		"a large text":        loop + strings.Repeat("{{ a.name }}", 100) + "{% endfor %}",
-		"many long values":    strings.Repeat(`{{ doc.items.name | join ", " }}`, 400),
-		"many slow filters":   strings.Repeat(`{{ doc.items.name | title | upper | truncate 10 }}`, 400),
-		"conditions in loops": loop + strings.Repeat("{% if a.price * a.price > 2 %}x{% endif %}", 100) + "{% endfor %}",
-	} {
-		c := compiled(t, func(n *Notification) { n.Message, n.HTMLMessage = text, text })
-		scope, _ := loaded(t, c, shop, Scope{Doc: anOrderOfTheShop()})
-		started := time.Now()
-		content, err := c.Render(scope, "")
-		if took := time.Since(started); took > 5*time.Second {
-			t.Errorf("%s took %s", name, took)
-		} else {
-			t.Logf("%s: %s, %d bytes, %v", name, took, len(content.Text), err)
-		}
-	}
-}

@@ -71,6 +71,19 @@ func TestAPreviewOfAnSMSCountsItsSegments(t *testing.T) {
 	}
 }
 
+func TestAPreviewOfADateAlertSaysWhenItFires(t *testing.T) {
+	t.Parallel()
+	s := serve(t, testdb.SQLite(t), nil)
+	n := input(map[string]any{"trigger": "days_before", "value_change_field": nil, "date_field": "due_on", "alert_days": 3,
+		"alert_time": "09:00", "time_zone": "Europe/Berlin", "conditions": ""})
+	doc := row("NEW")
+	doc["due_on"] = "2026-03-31"
+	p := s.call(t, http.MethodPost, "/notifications/preview", map[string]any{"notification": n, "doc": doc}).object(t, 200)
+	if p["sends"] != true || p["fires_at"] != "2026-03-28T08:00:00Z" {
+		t.Errorf("got %v", p)
+	}
+}
+
 func TestAPreviewShowsEachLanguage(t *testing.T) {
 	t.Parallel()
 	s := serve(t, testdb.SQLite(t), nil)

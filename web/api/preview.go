@@ -38,6 +38,8 @@ type preview struct {
 	Subject    string             `json:"subject"`
 	Text       string             `json:"text"`
 	HTML       string             `json:"html"`
+	// FiresAt is when a date alert fires for the row; null for other triggers, and for a row without a date.
+	FiresAt *time.Time `json:"fires_at"`
 	// Encoding, Segments and Characters say how an SMS goes out; empty and zero for the other channels.
 	Encoding   string `json:"encoding"`
 	Segments   int    `json:"segments"`
@@ -111,7 +113,13 @@ func (a *API) previewNotification(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, previewOf(n.Channel, compiled.Preview(scope, a.config.Addresses, assumed), problems))
+	p := previewOf(n.Channel, compiled.Preview(scope, a.config.Addresses, assumed), problems)
+	if alert, ok := reader.Alert(n); ok {
+		if moment, ok := alert.Moment(scope.Doc); ok {
+			p.FiresAt = utc(&moment)
+		}
+	}
+	return answer(c, http.StatusOK, p)
 }
 
 // wrong says what is wrong with the input itself, all at once.
