@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -43,6 +44,7 @@ func DescribeFields(s *schema.Schema, fields []*schema.Field) (*Model, error) {
 		m.Fields = append(m.Fields, described)
 	}
 	m.Relations = describeRelations(s, fields)
+	m.SoftDelete = softDelete(s)
 	return m, nil
 }
 
@@ -57,6 +59,16 @@ func Visible(s *schema.Schema) []*schema.Field {
 		}
 	}
 	return fields
+}
+
+// softDelete finds gorm's own mark of deleted rows.
+func softDelete(s *schema.Schema) string {
+	for _, f := range s.Fields {
+		if f.IndirectFieldType == reflect.TypeFor[gorm.DeletedAt]() && f.DBName != "" {
+			return f.DBName
+		}
+	}
+	return ""
 }
 
 func describeField(f *schema.Field) (rule.Field, error) {

@@ -120,7 +120,7 @@ func (w *scan) page(ctx context.Context) (more bool, err error) {
 	}
 	horizon := w.alert.Horizon(w.place.Until, window)
 	low, high := w.alert.Range(horizon, w.place.Until)
-	rows, err := store.Rows{DB: w.DB}.Dated(ctx, w.model, store.DatedPage{
+	rows, more, err := store.Rows{DB: w.DB}.Dated(ctx, w.model, store.DatedPage{
 		Field: w.alert.Field().Name, Low: low, High: high, After: w.after(), Limit: limit,
 	})
 	if err != nil || len(rows) == 0 {
@@ -140,14 +140,14 @@ func (w *scan) page(ctx context.Context) (more bool, err error) {
 		}
 	}
 	w.place.AfterKey = keyOf(w.model, last)
-	return len(rows) == limit, w.keep(ctx, events)
+	return more, w.keep(ctx, events)
 }
 
 // event is one alert. Its key makes it one for each value of the row's date: a date that is moved makes another.
 func (w *scan) event(doc rule.Document, row json.RawMessage) *outbox.Event {
 	key := keyText(w.model, doc)
 	date, _ := doc[w.alert.Field().Name].(time.Time)
-	once := idempotencyKey(w.n.ID, key, date)
+	once := idempotencyKey(w.n.ID, keyOf(w.model, doc), date)
 	return &outbox.Event{
 		Model: w.model.Name, Key: key, Action: rule.Alert, Doc: outbox.Snapshot(row), NotificationID: w.n.ID,
 		Source: outbox.FromAlert, IdempotencyKey: &once,

@@ -163,6 +163,35 @@ func TestAnAlertFiresOnceHoweverOftenItsDatesAreLookedAt(t *testing.T) {
 	})
 }
 
+func TestKeysThatReadTheSameAreTwoRows(t *testing.T) {
+	t.Parallel()
+	each(t, func(o *office) {
+		n := o.rule(nil)
+		o.must(o.db.Migrator().DropTable(&Invoice{}))
+		o.must(o.db.Exec("CREATE TABLE invoices (shop TEXT, number TEXT, due DATE, paid_at DATE, PRIMARY KEY (shop, number))").Error)
+		m := &rule.Model{Name: "invoices", PrimaryKey: []string{"shop", "number"}, Fields: []rule.Field{
+			{Name: "shop", Type: rule.String}, {Name: "number", Type: rule.String}, {Name: "due", Type: rule.Date}}}
+		o.must(catalog.Save(t.Context(), o.db, m))
+		o.must(o.db.Exec("INSERT INTO invoices VALUES ('a,b', 'c', ?, NULL), ('a', 'b,c', ?, NULL)", "2026-07-13", "2026-07-13").Error)
+		o.want("both", o.scan(n, "2026-07-10T00:00:00Z"), "a,b,c", "a,b,c")
+	})
+}
+
+func TestRowsThatAreDeletedSoftlyAreNotToldOf(t *testing.T) {
+	t.Parallel()
+	each(t, func(o *office) {
+		n := o.rule(nil)
+		o.invoice(1, "2026-07-13")
+		o.invoice(2, "2026-07-13")
+		o.must(o.db.Exec("ALTER TABLE invoices ADD COLUMN deleted_at TIMESTAMP").Error)
+		o.must(o.db.Exec("UPDATE invoices SET deleted_at = ? WHERE number = 1", time.Now()).Error)
+		m := &rule.Model{Name: "invoices", PrimaryKey: []string{"shop", "number"}, SoftDelete: "deleted_at", Fields: []rule.Field{
+			{Name: "shop", Type: rule.String}, {Name: "number", Type: rule.Integer}, {Name: "due", Type: rule.Date}}}
+		o.must(catalog.Save(t.Context(), o.db, m))
+		o.want("one", o.scan(n, "2026-07-10T00:00:00Z"), "a,2")
+	})
+}
+
 func TestADateThatIsMovedFiresAgain(t *testing.T) {
 	t.Parallel()
 	each(t, func(o *office) {

@@ -13,6 +13,9 @@ import (
 // inForceLimit bounds what is remembered: one entry a model, kind of change and revision.
 const inForceLimit = 64
 
+// latestLimit bounds the notifications that are held once.
+const latestLimit = 50_000
+
 // rulesInForce remembers which notifications were in force at a revision. That never changes: a later change of the rules
 // has a later revision.
 type rulesInForce struct {
@@ -36,6 +39,9 @@ func (r *rulesInForce) put(key string, notifications []*rule.Notification) {
 	defer r.mutex.Unlock()
 	if r.known == nil {
 		r.known, r.latest = make(map[string][]*rule.Notification), make(map[string]*rule.Notification)
+	}
+	if len(r.latest) > latestLimit {
+		clear(r.latest) // deleted ones would stay for ever
 	}
 	for i, n := range notifications {
 		if known := r.latest[n.ID]; known != nil && known.Version == n.Version {

@@ -30,7 +30,10 @@ type source struct {
 
 // Rows gives rows of a model, as rule.Source promises.
 func (s *source) Rows(ctx context.Context, m *rule.Model, where []rule.Equal, limit int) ([]rule.Document, error) {
-	asked := fmt.Sprintf("%s %d %v", m.Name, limit, where)
+	asked := fmt.Sprintf("%q %d", m.Name, limit)
+	for _, e := range where {
+		asked += fmt.Sprintf(" %q=%T%q", e.Field, e.Value, fmt.Sprint(e.Value))
+	}
 	if known, ok := s.readRows[asked]; ok {
 		return known, nil
 	}

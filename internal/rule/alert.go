@@ -39,7 +39,11 @@ func (r Reader) Alert(n *Notification) (DateAlert, bool) {
 	if !ok || field.Type != Date && field.Type != DateTime {
 		return DateAlert{}, false
 	}
-	a := DateAlert{field: field, zone: r.Settings.zone(n), since: n.ActiveSince, whole: n.AlertUnit == "" || n.AlertUnit == Days}
+	since := n.ActiveSince
+	if since.IsZero() {
+		since = n.CreatedAt
+	}
+	a := DateAlert{field: field, zone: r.Settings.zone(n), since: since, whole: n.AlertUnit == "" || n.AlertUnit == Days}
 	count := *n.AlertDays
 	if n.Trigger == DaysBefore {
 		count = -count

@@ -88,7 +88,7 @@ func (c *Compiled) view(s Scope) view {
 	if c.trigger == OnDelete && s.Doc == nil {
 		s.Doc = s.OldDoc
 	}
-	v := view{docName: map[string]any(s.Doc), oldDocName: map[string]any(s.OldDoc), notifName: c.notif, workName: new(quantifierMeter)}
+	v := view{docName: map[string]any(s.Doc), oldDocName: map[string]any(s.OldDoc), notifName: c.notif, workName: new(meter)}
 	if !s.At.IsZero() {
 		v[momentName] = s.At.UTC()
 	}
@@ -133,7 +133,10 @@ func (c *Compiled) Judge(s Scope) Verdict {
 	for i := range c.conditions {
 		condition := &c.conditions[i]
 		line := LineResult{Line: condition.line, Text: condition.text}
-		result, err := condition.evaluate(v)
+		result, err := false, v.meter().look(0)
+		if err == nil {
+			result, err = condition.evaluate(v)
+		}
 		line.Result = result
 		if err != nil {
 			line.Error = lineError(err)

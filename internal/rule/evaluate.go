@@ -276,9 +276,9 @@ func contains(container, value any) (bool, error) {
 		}
 		return ok && strings.Contains(container, text), nil
 	case map[string]any:
-		text, _ := value.(string)
+		text, isText := value.(string)
 		_, ok := container[text]
-		return ok, nil
+		return ok && isText, nil
 	default:
 		return false, runtimeError("only a list or a text can hold something")
 	}
@@ -301,6 +301,8 @@ func truthCall(params ...any) (any, error) {
 		return len(v) > 0, nil
 	case time.Time:
 		return true, nil
+	case span:
+		return v.length().Sign() != 0, nil
 	default:
 		return !equal(v, int64(0)), nil
 	}

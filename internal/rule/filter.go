@@ -156,6 +156,9 @@ func unknownFilter(name string) error {
 	return fmt.Errorf("there is no filter %q: there are %s", name, strings.Join(names, ", "))
 }
 
+// argumentLimit bounds the texts after a filter's name, in characters.
+const argumentLimit = 200
+
 func parseArguments(text string) (args []argument, err error) {
 	for {
 		text = strings.TrimLeft(text, " \t\r\n,")
@@ -166,6 +169,9 @@ func parseArguments(text string) (args []argument, err error) {
 			end := strings.IndexByte(text[1:], quote)
 			if end < 0 {
 				return nil, errors.New("the text has no closing quote")
+			}
+			if utf8.RuneCountInString(text[1:1+end]) > argumentLimit {
+				return nil, fmt.Errorf("a text after a filter has %d characters at most", argumentLimit)
 			}
 			args, text = append(args, argument{text: text[1 : 1+end], isText: true}), text[end+2:]
 			continue

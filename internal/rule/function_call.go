@@ -34,8 +34,8 @@ const (
 	workName    = "@work"
 )
 
-// quantifierWork bounds the rows that the quantifiers of one notification and event look at.
-const quantifierWork = 20_000
+// rowsLimit bounds the rows that the conditions of one notification look at for one event, again and again included.
+const rowsLimit = 20_000
 
 // functionOptions declares the functions with their Go types.
 func functionOptions() []expr.Option {
@@ -67,6 +67,9 @@ func (s span) length() *big.Int {
 // spanLimit is in days: a thousand years.
 const spanLimit = 366_000
 
+// hoursLimit is in days too: a time.Duration holds some 106,000.
+const hoursLimit = 36_500
+
 // dayCall gives the day of a moment in a zone.
 func dayCall(params ...any) (any, error) {
 	moment, ok := params[0].(time.Time)
@@ -88,7 +91,7 @@ func midnightCall(params ...any) (any, error) {
 
 func midnight(day time.Time, zone *time.Location) time.Time {
 	year, month, date := day.Date()
-	return time.Date(year, month, date, 0, 0, 0, 0, zone)
+	return wallTime(year, month, date, 0, 0, zone)
 }
 
 func spanCall(params ...any) (any, error) {
@@ -105,6 +108,8 @@ func spanCall(params ...any) (any, error) {
 	switch {
 	case math.Abs(n*inDays) > spanLimit:
 		return nil, runtimeError("%s() takes at most %d days", unit, spanLimit)
+	case (unit == "hours" || unit == "minutes") && math.Abs(n*inDays) > hoursLimit:
+		return nil, runtimeError("%s() takes at most %d days: write days()", unit, hoursLimit)
 	case unit == "hours":
 		return span{hours: time.Duration(n * float64(time.Hour))}, nil
 	case unit == "minutes":
@@ -134,7 +139,11 @@ func shiftCall(params ...any) (any, error) {
 	case span:
 		switch b := b.(type) {
 		case span:
-			return span{days: a.days + sign*b.days, hours: a.hours + time.Duration(sign)*b.hours}, nil
+			sum := span{days: a.days + sign*b.days, hours: a.hours + time.Duration(sign)*b.hours}
+			if sum.hours.Abs() > 2*hoursLimit*24*time.Hour || max(sum.days, -sum.days) > 2*spanLimit {
+				return nil, runtimeError("a length of time is too long")
+			}
+			return sum, nil
 		case time.Time:
 			return b.In(zone).AddDate(0, 0, int(a.days)).Add(a.hours), nil
 		}
@@ -210,7 +219,11 @@ func lengthCall(params ...any) (any, error) {
 // aggregateCall takes a function's name, the environment and a path to many rows. Nulls are left out.
 func aggregateCall(params ...any) (any, error) {
 	name, p := params[0].(string), params[2].(*path)
-	rows := view(environmentOf(params[1])).rows(*p)
+	v := view(environmentOf(params[1]))
+	rows := v.rows(*p)
+	if err := v.meter().look(len(rows)); err != nil {
+		return nil, err
+	}
 	if name == "len" || name == "count" {
 		return int64(len(rows)), nil
 	}
@@ -255,23 +268,32 @@ type quantifier struct {
 	program  *vm.Program
 }
 
-// quantifierMeter counts what the quantifiers of one notification and event do.
-type quantifierMeter struct {
+// meter counts what one notification's conditions do with an event.
+type meter struct {
 	rows    int
 	started time.Time
 }
 
-// look counts a row, and stops what is too much, or takes too long: a pattern can be slow on every row.
-func (m *quantifierMeter) look() error {
+// meter gives the one of these conditions.
+func (v view) meter() *meter {
+	m, _ := v[workName].(*meter)
+	if m == nil {
+		return new(meter)
+	}
+	return m
+}
+
+// look counts rows, and stops what is too much, or takes too long: a pattern can be slow on every row.
+func (m *meter) look(rows int) error {
 	if m.started.IsZero() {
 		m.started = time.Now()
 	}
-	m.rows++
+	m.rows += rows
 	switch {
-	case m.rows > quantifierWork:
-		return runtimeError("any() and all() look at more than %d rows", quantifierWork)
+	case m.rows > rowsLimit:
+		return runtimeError("the conditions look at more than %d rows", rowsLimit)
 	case time.Since(m.started) > patience:
-		return runtimeError("any() and all() take too long")
+		return runtimeError("the conditions take too long")
 	default:
 		return nil
 	}
@@ -279,9 +301,8 @@ func (m *quantifierMeter) look() error {
 
 func quantifierCall(params ...any) (any, error) {
 	v, q := view(environmentOf(params[0])), params[1].(*quantifier)
-	work, _ := v[workName].(*quantifierMeter)
 	for _, row := range v.rows(q.path) {
-		if err := work.look(); err != nil {
+		if err := v.meter().look(1); err != nil {
 			return false, err
 		}
 		machine := vm.VM{MemoryBudget: evaluationMemory}

@@ -41,6 +41,7 @@ func TestDatesAreComparedAndCountedInTheNotificationsZone(t *testing.T) {
 		`old_doc.due == None and not old_doc.due < today()`: "UTC Europe/Berlin",
 		`today() - days(doc.quantity + 1) == "2026-03-27"`:  "UTC Europe/Berlin",
 		`today() + hours(1) == "2026-03-28T01:00:00"`:       "UTC Europe/Berlin",
+		`not (days(0) or doc.due - doc.due)`:                "UTC Europe/Berlin",
 		`days(2) + today() == doc.due`:                      "UTC Europe/Berlin",
 	} {
 		for _, zone := range []string{"UTC", "Europe/Berlin"} {
@@ -156,6 +157,7 @@ func TestCallsThatFailOnARowAreFalseAndSayWhy(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		`today() + days(0.5) == today()`: "days() takes a whole number",
+		`now() + hours(3000000) > now()`: "at most 36500 days",
 		`today() + days(1e9) == today()`: "at most 366000 days",
 		`doc.tags startswith "a"`:        "startswith works on texts",
 	} {

@@ -57,6 +57,7 @@ func TestHostileConditionsStayWithinTimeAndMemory(t *testing.T) { //nolint:paral
 		"a pattern with repeats":      `doc.customer.name matches "((a{1,100}){1,10})*$"`,
 		"patterns in rows":            `any(i.name matches "(x+)+y" for i in doc.items)`,
 		"slow patterns in rows":       `any(i.name matches "(x+x+)+(x+x+)+(x?x?x?x?x?x?x?x?x?x?){30}y" for i in doc.items)`,
+		"sums within rows":            `any(` + strings.Repeat("sum(doc.items.price) < 0 or ", 20) + `a.price < 0 for a in doc.items)`,
 		"rows within rows":            `any(any(a.price + b.price > 100 for b in doc.items) for a in doc.items)`,
 		"a large list":                `doc.tags contains 100001`,
 		"many large lists":            strings.Repeat(`doc.tags contains 100001 or `, 100) + "True",

@@ -13,6 +13,8 @@ const (
 	RelatedLimit = 1000
 	// readLimit bounds the rows that one notification reads in all.
 	readLimit = 5000
+	// queryLimit bounds the reads, which may find nothing.
+	queryLimit = 2000
 )
 
 // Equal is a field that must have a value.
@@ -24,14 +26,17 @@ type Equal struct {
 // Source reads what a rule wants to see besides the two documents.
 type Source interface {
 	// Rows gives up to limit rows of a model whose fields have the values, in the order of the primary key. When the
-	// table or a column is not there any more, the error is ErrUnreadable: trying again would not help.
+	// table is not what the catalog says, the error is ErrUnreadable, or ErrTooLarge: trying again would not help.
 	Rows(ctx context.Context, m *Model, where []Equal, limit int) ([]Document, error)
 	// List gives the entries of a saved list; none when it is not there any more.
 	List(ctx context.Context, id string) ([]ListEntry, error)
 }
 
 // ErrUnreadable says that a table or a column that the catalog names is not there any more.
-var ErrUnreadable = errors.New("the table or a column of it is not there any more")
+var ErrUnreadable = errors.New("the table is not what the catalog says (any more), or a value does not fit its field")
+
+// ErrTooLarge says that the rows are more than the memory is meant for.
+var ErrTooLarge = errors.New("its rows are larger than 16 MiB together")
 
 // Load gives the scope with everything that the rule wants to see: related rows, saved lists, the rows of queries.
 // Related rows are read as they are now, by the keys that the documents held at the change. What cannot be read is a
@@ -67,6 +72,7 @@ type loader struct {
 	ctx      context.Context
 	source   Source
 	rows     int
+	queries  int
 	problems []Problem
 	// err is the source's first error: nothing is read after it.
 	err error
@@ -136,10 +142,16 @@ func (l *loader) read(m *Model, where []Equal, limit int) []Document {
 		l.report("limit", fmt.Sprintf("the notification reads more than %d related rows: the rest is left out", readLimit))
 		return nil
 	}
-	rows, err := l.source.Rows(l.ctx, m, where, limit+1)
-	if errors.Is(err, ErrUnreadable) {
-		l.report("model "+m.Name, fmt.Sprintf("rows of %s cannot be read: %s", m.Name, ErrUnreadable))
+	if l.queries++; l.queries > queryLimit {
+		l.report("limit", fmt.Sprintf("the notification follows more than %d relations from row to row: the rest is left out", queryLimit))
 		return nil
+	}
+	rows, err := l.source.Rows(l.ctx, m, where, limit+1)
+	for _, known := range []error{ErrUnreadable, ErrTooLarge} {
+		if errors.Is(err, known) {
+			l.report("model "+m.Name, fmt.Sprintf("rows of %s cannot be read: %s", m.Name, known))
+			return nil
+		}
 	}
 	if err != nil {
 		l.err = err

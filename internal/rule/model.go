@@ -58,6 +58,8 @@ type Model struct {
 	PrimaryKey []string   `json:"primary_key"`
 	Fields     []Field    `json:"fields"`
 	Relations  []Relation `json:"relations"`
+	// SoftDelete is the column that marks rows as deleted; empty when rows of the model are deleted for good.
+	SoftDelete string `json:"soft_delete,omitempty"`
 }
 
 // Field finds a column by name.

@@ -297,6 +297,10 @@ func (r *recipientSource) candidates(channel Channel, s Scope, v view) (found []
 
 // fromRow gives a row's address: that of the path's own field, or of the first of several. A JSON list gives several.
 func (r *recipientSource) fromRow(row Document, add func(Candidate)) {
+	if len(r.fields) == 1 {
+		r.fromValue(valueFrom(row, r.fields[0]), row, add)
+		return
+	}
 	if len(r.fields) > 0 {
 		values := make([]string, len(r.fields))
 		for i, field := range r.fields {
@@ -305,7 +309,10 @@ func (r *recipientSource) fromRow(row Document, add func(Candidate)) {
 		add(Candidate{Value: values[0], Instead: values[1:], Row: row})
 		return
 	}
-	value := row[r.path.field.Name]
+	r.fromValue(row[r.path.field.Name], row, add)
+}
+
+func (r *recipientSource) fromValue(value any, row Document, add func(Candidate)) {
 	if list, ok := value.([]any); ok {
 		for _, one := range list {
 			add(Candidate{Value: addressText(one), Row: row})

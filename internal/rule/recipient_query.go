@@ -69,6 +69,9 @@ func compileMatch(match Match, m *Model, names *scopeNames) (queryMatch, error) 
 	if !ok {
 		return queryMatch{}, unknownField(m.Name, match.Field, m.Fields)
 	}
+	if field.Type == JSON || field.Type == Bytes || field.Type == Time {
+		return queryMatch{}, fmt.Errorf("%s is a %s field: fields of that type cannot be compared here", field.Name, field.Type)
+	}
 	if strings.HasPrefix(match.Value, docName+".") || strings.HasPrefix(match.Value, oldDocName+".") {
 		found, err := names.value(strings.Split(match.Value, "."))
 		if err != nil {

@@ -272,8 +272,11 @@ func TestRecipientsThatAreWrongAreRefusedOnTheirField(t *testing.T) {
 		"a query's comparison":    {query(RecipientQuery{Model: "customers", Where: []Match{{Field: "nme"}}}), "recipients[0].query.where[0]", "did you mean name?"},
 		"a query's value":         {query(RecipientQuery{Model: "customers", Where: []Match{{Field: "id", Value: "x"}}}), "recipients[0].query.where[0]", "id must be a whole number"},
 		"a query's path":          {query(RecipientQuery{Model: "customers", Where: []Match{{Field: "id", Value: "doc.status"}}}), "recipients[0].query.where[0]", "cannot be equal"},
-		"a query's long list":     {query(RecipientQuery{Model: "customers", Where: make([]Match, 11)}), "recipients[0].query.where", "at most 10"},
-		"only copies":             {to(Recipient{Address: "a@example.com", Copy: true}), "recipients", "does not only get a copy"},
+		"a query by JSON": {func(n *Notification) {
+			n.Recipients = []Recipient{{Query: &RecipientQuery{Model: "orders", Field: "tags", Where: []Match{{Field: "tags", Value: "doc.tags"}}}}}
+		}, "recipients[0].query.where[0]", "cannot be compared here"},
+		"a query's long list": {query(RecipientQuery{Model: "customers", Where: make([]Match, 11)}), "recipients[0].query.where", "at most 10"},
+		"only copies":         {to(Recipient{Address: "a@example.com", Copy: true}), "recipients", "does not only get a copy"},
 		"a copy of an SMS": {func(n *Notification) {
 			n.Channel = SMS
 			to(Recipient{Address: "+1"}, Recipient{Address: "+2", Copy: true})(n)
@@ -290,6 +293,16 @@ func TestRecipientsThatAreWrongAreRefusedOnTheirField(t *testing.T) {
 		if got := r.Validate(n)[test.field]; !strings.Contains(got, test.want) {
 			t.Errorf("%s: %s is %q, want it to contain %q (all: %v)", name, test.field, got, test.want, r.Validate(n))
 		}
+	}
+}
+
+func TestAQueryFieldCanHoldAListOfAddresses(t *testing.T) {
+	t.Parallel()
+	shop := aShop()
+	shop.rows["orders"] = []Document{{"id": int64(9), "tags": []any{"a@example.com", "b@example.com"}}}
+	_, got := told(t, reader(), shop, to(Recipient{Query: &RecipientQuery{Model: "orders", Field: "tags"}}))
+	if !slices.Equal(got, []string{"a@example.com", "b@example.com"}) {
+		t.Errorf("told %v", got)
 	}
 }
 

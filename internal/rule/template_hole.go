@@ -111,7 +111,7 @@ func (h *placeholder) text(v view, r *rendering) (string, error) {
 	}
 	c, ok := h.cell(v)
 	for _, applied := range h.filters {
-		if err := r.spend(c.size(), h.place); err != nil {
+		if err := r.spend(c.size()+applied.size(c), h.place); err != nil {
 			return "", err
 		}
 		if !ok && applied.filter.name != defaultFilter {
@@ -165,6 +165,16 @@ func (c cell) joined(between string) string {
 		texts[i] = one.text()
 	}
 	return strings.Join(texts, between)
+}
+
+// size is what the filter's own texts add: join puts one between every two values.
+func (a appliedFilter) size(c cell) int {
+	values, _ := c.value.([]any)
+	size := 0
+	for _, arg := range a.args {
+		size += len(arg.text) * max(1, len(c.list), len(values))
+	}
+	return size
 }
 
 // size is about how long the value's text is.

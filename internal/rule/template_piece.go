@@ -42,13 +42,17 @@ func (p *piece) inner() string {
 
 // word is a block's first word.
 func (p *piece) word() string {
-	word, _, _ := strings.Cut(strings.TrimSpace(p.inner()), " ")
-	return word
+	words := strings.Fields(p.inner())
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
 }
 
 // argument is what follows a block's word, in one line.
 func (p *piece) argument() string {
-	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(strings.Join(strings.Fields(p.inner()), " ")), p.word()))
+	inner := strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(p.inner())
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(inner), p.word()))
 }
 
 // argumentPlace is where the argument begins, if the block is written in one line.
@@ -141,7 +145,7 @@ func trimLines(pieces []piece) {
 		}
 		before, after := &pieces[i-1], &pieces[i+1]
 		lineStart := strings.LastIndexByte(before.source, '\n') + 1
-		blankBefore := strings.TrimLeft(before.source[lineStart:], " \t") == "" && (lineStart > 0 || i == 1)
+		blankBefore := strings.TrimLeft(before.source[lineStart:], " \t") == "" && (lineStart > 0 || before.place.column == 1)
 		lineEnd := strings.IndexByte(after.source, '\n')
 		atEnd := lineEnd < 0 && i+2 == len(pieces)
 		if atEnd {
@@ -151,5 +155,6 @@ func trimLines(pieces []piece) {
 			continue
 		}
 		before.source, after.source = before.source[:lineStart], after.source[lineEnd+1:]
+		after.place.column = 1 // it begins a line now
 	}
 }

@@ -14,7 +14,7 @@ const (
 	workLimit     = 4 << 20
 	conditionWork = 200
 	// patience bounds the time, for what the counting does not see.
-	patience = 2 * time.Second
+	patience = time.Second
 )
 
 // blockCondition compiles the condition of {% if … %}.

@@ -83,6 +83,8 @@ func TestChoicesAndLoopsAreWrittenInTheLanguageOfConditions(t *testing.T) {
 		`{% for c in doc.customer %}{{ c.name }}{% endfor %}`:                                                               "Ann",
 		"Items:\n{% for item in doc.items %}\n- {{ item.name }}\n{% endfor %}\nBye\n":                                       "Items:\n- Pen\n- Ink\nBye\n",
 		"{% if doc.paid %}\nyes\n{% endif %}":                                                                               "yes\n",
+		"A\n{% if doc.paid %}\n{% if doc.id == 7 %}\nB\n{% endif %}\n{% endif %}\nC":                                        "A\nB\nC",
+		"{% if doc.status\n == \"in transit\" and \"in  transit\" != doc.status %}yes{% endif %}":                           "yes",
 		`{% for x in old_doc.items %}x{% empty %}nothing{% endfor %}`:                                                       "nothing",
 		`{% for item in doc.items %}{% for o in doc.customer %}{{ item.name }}{{ o.name }} {% endfor %}{% endfor %}`:        "PenAnn InkAnn ",
 	} {
@@ -146,6 +148,7 @@ func TestTemplatesThatAreWrongAreRefusedWithTheirPlace(t *testing.T) {
 		"{% for x in doc.items %}{{ x.nam }}{% endfor %}":  "items has no field nam: did you mean name?",
 		"{% for x in doc.items %}{% endfor %}{{ x.name }}": "unknown name x",
 		strings.Repeat("{% if doc.id %}", 6) + strings.Repeat("{% endif %}", 6): "5 deep at most",
+		`{{ doc.tags | join "` + strings.Repeat("x", 201) + `" }}`:              "200 characters at most",
 		strings.Repeat("{{ doc.id }}", 501):                                     "at most 500 placeholders",
 	} {
 		n := notification()

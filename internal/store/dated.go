@@ -25,24 +25,24 @@ type DatedPage struct {
 }
 
 // Dated gives a page of the rows whose field lies between two times, as snapshots. On SQLite, where times are texts of
-// many forms, it can be some hours more: the caller looks at the values. When the table or a column is gone, the error is
-// rule.ErrUnreadable.
-func (s Rows) Dated(ctx context.Context, m *catalog.Model, p DatedPage) ([]json.RawMessage, error) {
-	query := session(s.DB).WithContext(ctx).Table(m.Name).Where(between(s.DB, p))
+// many forms, it can be some hours more: the caller looks at the values. More says that there may be a further page. When another try
+// would not help, the error is rule.ErrUnreadable.
+func (s Rows) Dated(ctx context.Context, m *catalog.Model, p DatedPage) (rows []json.RawMessage, more bool, err error) {
+	query := alive(session(s.DB).WithContext(ctx).Table(m.Name), m).Where(between(s.DB, p))
 	if len(p.After) > 0 {
 		query = query.Where(after(m.PrimaryKey, p.After))
 	}
 	for _, key := range m.PrimaryKey {
 		query = query.Order(orderBy(key))
 	}
-	rows, err := snapshots(query.Limit(p.Limit), m)
+	rows, cut, err := snapshots(query.Limit(p.Limit), m)
 	switch {
-	case err == nil:
-		return rows, nil
-	case gone(err):
-		return nil, rule.ErrUnreadable
+	case err != nil && lost(err):
+		return nil, false, fmt.Errorf("store: read dated rows of %s: %w", m.Name, err)
+	case err != nil:
+		return nil, false, rule.ErrUnreadable
 	default:
-		return nil, fmt.Errorf("store: read dated rows of %s: %w", m.Name, err)
+		return rows, cut || len(rows) == p.Limit, nil
 	}
 }
 

@@ -108,7 +108,7 @@ func (s Lists) write(ctx context.Context, l *List, apply func(tx *gorm.DB, row *
 		return fmt.Errorf("store: list: %w", err)
 	}
 	row := &listRow{ID: l.ID, Name: l.Name, Entries: entries, CreatedAt: l.CreatedAt, UpdatedAt: l.UpdatedAt}
-	return session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var others int64
 		if err := tx.Model(&listRow{}).Where("name = ? AND id <> ?", l.Name, l.ID).Count(&others).Error; err != nil {
 			return fmt.Errorf("store: list: %w", err)
@@ -118,6 +118,10 @@ func (s Lists) write(ctx context.Context, l *List, apply func(tx *gorm.DB, row *
 		}
 		return apply(tx, row)
 	})
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		return ErrNameTaken // another one at the same moment
+	}
+	return err
 }
 
 // Delete removes a list, or gives ErrNotFound. Whether a notification names it is the caller's concern.

@@ -79,6 +79,43 @@ func TestRowsAreFoundByTheValuesOfTheirFields(t *testing.T) {
 	})
 }
 
+func TestDecimalsAreReadWithEveryDigitThatTheDatabaseKeeps(t *testing.T) {
+	t.Parallel()
+	db := testdb.Postgres(t) // SQLite has no exact decimals
+	statements := "CREATE TABLE parts (id BIGINT PRIMARY KEY, name TEXT, price NUMERIC(20,2), due TIMESTAMPTZ);" +
+		"INSERT INTO parts VALUES (1, 'a', 12345678901234567.89, NULL), (2, 'b', 100, 'infinity')"
+	if err := db.Exec(statements).Error; err != nil {
+		t.Fatal(err)
+	}
+	all, err := store.Rows{DB: db}.Matching(t.Context(), parts, nil, 10)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%d rows, %v", len(all), err)
+	}
+	for i, want := range []string{`"price":"12345678901234567.89"`, `"price":"100.00"`} {
+		if !strings.Contains(string(all[i]), want) || !strings.Contains(string(all[i]), `"due":null`) {
+			t.Errorf("row %s, want %s and no date", all[i], want)
+		}
+	}
+}
+
+func TestRowsLargerThanTheMemoryIsMeantForAreNotRead(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		makeParts(t, db)
+		large := strings.Repeat("x", 9<<20)
+		if err := db.Exec("UPDATE parts SET name = ?", large).Error; err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (store.Rows{DB: db}).Matching(t.Context(), parts, nil, 10); !errors.Is(err, rule.ErrTooLarge) {
+			t.Errorf("got %v", err)
+		}
+		page := store.DatedPage{Field: "due", Low: time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), High: time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC), Limit: 10}
+		if found, more, err := (store.Rows{DB: db}).Dated(t.Context(), parts, page); err != nil || !more || len(found) != 2 {
+			t.Errorf("%d dated rows, more %t, %v; want a page that is cut", len(found), more, err)
+		}
+	})
+}
+
 func TestRowsThatCanNeverBeReadAreToldFromADatabaseThatIsAway(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
@@ -94,11 +131,11 @@ func TestRowsThatCanNeverBeReadAreToldFromADatabaseThatIsAway(t *testing.T) {
 		if _, err := rows.Matching(t.Context(), &gone, nil, 10); !errors.Is(err, rule.ErrUnreadable) {
 			t.Errorf("a column that is gone: %v", err)
 		}
-		if _, err := rows.Dated(t.Context(), &gone, store.DatedPage{Field: "due", Limit: 1}); !errors.Is(err, rule.ErrUnreadable) {
+		if _, _, err := rows.Dated(t.Context(), &gone, store.DatedPage{Field: "due", Limit: 1}); !errors.Is(err, rule.ErrUnreadable) {
 			t.Errorf("a column that is gone, by date: %v", err)
 		}
 		if db.Name() == "postgres" { // SQLite compares anything with anything
-			for _, value := range []any{"no number", 12.5, time.Now(), true} {
+			for _, value := range []any{"no number", 12.5, time.Now(), true, int64(1) << 60, []byte("x"), map[string]any{"a": 1}} {
 				_, err := rows.Matching(t.Context(), parts, []rule.Equal{{Field: "id", Value: value}}, 10)
 				if err != nil && !errors.Is(err, rule.ErrUnreadable) {
 					t.Errorf("a value that does not fit, %T: %v", value, err)
@@ -120,7 +157,7 @@ func TestDatedRowsComePageByPage(t *testing.T) {
 		makeParts(t, db)
 		page := store.DatedPage{Field: "due", Low: time.Date(2026, 7, 11, 0, 0, 0, 0, time.UTC), High: time.Date(2026, 7, 13, 0, 0, 0, 0, time.UTC), Limit: 1}
 		for _, want := range []int{1, 1, 0} {
-			found, err := store.Rows{DB: db}.Dated(t.Context(), parts, page)
+			found, _, err := store.Rows{DB: db}.Dated(t.Context(), parts, page)
 			if err != nil || len(found) != want {
 				t.Fatalf("%d rows after %v, %v; want %d", len(found), page.After, err, want)
 			}

@@ -36,7 +36,7 @@ func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMe
 		}
 		query = query.Where(map[string]any{column: value})
 	}
-	found, err := snapshots(query.Limit(1), m)
+	found, _, err := snapshots(query.Limit(1), m)
 	if err != nil {
 		return nil, fmt.Errorf("store: read a row of %s: %w", m.Name, err)
 	}
@@ -48,11 +48,13 @@ func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMe
 
 // snapshots reads the rows of a query in the form that the catalog describes. Every value is taken as the driver gives
 // it: gorm would give all rows the types of the first one, and SQLite keeps 12 and 12.5 in one column as two types.
-func snapshots(query *gorm.DB, m *catalog.Model) (found []json.RawMessage, err error) {
+// It stops after bytesLimit; cut says that it did.
+func snapshots(query *gorm.DB, m *catalog.Model) (found []json.RawMessage, cut bool, err error) {
 	rows, err := query.Select(columnsOf(m)).Rows()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	size := 0
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		values, targets := make([]any, len(m.Fields)), make([]any, len(m.Fields))
@@ -60,15 +62,30 @@ func snapshots(query *gorm.DB, m *catalog.Model) (found []json.RawMessage, err e
 			targets[i] = &values[i]
 		}
 		if err := rows.Scan(targets...); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		row := make(map[string]any, len(values))
 		for i, f := range m.Fields {
 			row[f.Name] = values[i]
 		}
-		found = append(found, catalog.EncodeColumns(m, row))
+		snapshot := catalog.EncodeColumns(m, row)
+		found = append(found, snapshot)
+		if size += len(snapshot); size > bytesLimit {
+			return found, true, nil
+		}
 	}
-	return found, rows.Err()
+	return found, false, rows.Err()
+}
+
+// bytesLimit bounds the rows of one query: they are all in memory at once.
+const bytesLimit = 16 << 20
+
+// alive leaves out the rows that the application has deleted softly.
+func alive(query *gorm.DB, m *catalog.Model) *gorm.DB {
+	if m.SoftDelete == "" {
+		return query
+	}
+	return query.Where(map[string]any{m.SoftDelete: nil})
 }
 
 func columnsOf(m *catalog.Model) []string {

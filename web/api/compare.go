@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 const (
 	compareDefault = 50
 	compareMax     = 500
+	// compareTexts is how many of the events that differ are shown with their texts.
+	compareTexts = 50
 )
 
 // compareInput names a changed notification, and the saved one that it is compared with: none for a new one.
@@ -53,6 +56,8 @@ type comparedOutcome struct {
 	Subject   string   `json:"subject"`
 	Text      string   `json:"text"`
 	HTML      string   `json:"html"`
+
+	messages []rule.Message
 }
 
 // compareNotification runs a changed notification, and the saved one, against the model's last recorded events.
@@ -137,8 +142,18 @@ func (a *API) compared(ctx context.Context, reader rule.Reader, both comparing, 
 			item.Before = &outcome
 		}
 		item.Differs = item.Before == nil && item.After.Sends || item.Before != nil && item.Before.differs(item.After)
+		item.After.messages = nil
+		if item.Before != nil {
+			item.Before.messages = nil
+		}
 		if item.Differs {
 			result.Differing++
+		}
+		if !item.Differs || result.Differing > compareTexts {
+			item.After = item.After.brief()
+			if item.Before != nil {
+				*item.Before = item.Before.brief()
+			}
 		}
 		result.Items = append(result.Items, item)
 	}
@@ -170,6 +185,7 @@ func (a *API) outcomeOf(
 		return out, nil
 	}
 	out.Subject, out.Text, out.HTML = o.Messages[0].Subject, o.Messages[0].Text, o.Messages[0].HTML
+	out.messages = o.Messages
 	for _, m := range o.Messages {
 		out.Addresses = append(out.Addresses, m.Address)
 	}
@@ -179,6 +195,8 @@ func (a *API) outcomeOf(
 // passedOver says why a notification is no candidate for an event; empty when it is one.
 func passedOver(n *rule.Notification, e *outbox.Event) string {
 	switch {
+	case e.Model != n.Model:
+		return fmt.Sprintf("it is for %s, and the event is of %s", n.Model, e.Model)
 	case !slices.Contains(rule.TriggersFor(e.Action), n.Trigger):
 		return fmt.Sprintf("its trigger is %s, and the event is a %s", n.Trigger, e.Action)
 	case e.NotificationID != "" && e.NotificationID != n.ID && n.ID != "":
@@ -201,6 +219,11 @@ func (o comparedOutcome) differs(other comparedOutcome) bool {
 	if o.Sends != other.Sends {
 		return true
 	}
-	return o.Sends && (!slices.Equal(o.Addresses, other.Addresses) ||
-		o.Subject != other.Subject || o.Text != other.Text || o.HTML != other.HTML)
+	return !slices.EqualFunc(o.messages, other.messages, func(a, b rule.Message) bool { return reflect.DeepEqual(a, b) })
+}
+
+// brief leaves the texts out, which are the same on both sides or would fill the memory.
+func (o comparedOutcome) brief() comparedOutcome {
+	o.Subject, o.Text, o.HTML, o.messages = "", "", "", nil
+	return o
 }

@@ -45,6 +45,27 @@ func TestAChangedRuleIsComparedWithTheSavedOneOnRecordedEvents(t *testing.T) {
 	})
 }
 
+func TestAComparisonSeesEveryMessageAndOnlyItsOwnModel(t *testing.T) {
+	t.Parallel()
+	s := serve(t, testdb.SQLite(t), nil)
+	list := s.call(t, http.MethodPost, "/lists", aList("Board")).object(t, 201)
+	with := func(german string) map[string]any {
+		return input(map[string]any{"trigger": "update", "conditions": "", "recipients": []any{map[string]any{"address": "x@example.com"}, map[string]any{"list_id": list["id"]}},
+			"variants": []any{map[string]any{"locale": "de", "message": german}}})
+	}
+	n := created(t, s, with("Hallo"))
+	s.call(t, http.MethodPost, "/events", change(nil)).object(t, 202)
+	result := s.call(t, http.MethodPost, "/notifications/compare", map[string]any{"notification": with("Servus"), "notification_id": n["id"]}).object(t, 200)
+	if result["differing"] != 1.0 {
+		t.Errorf("another text for some is no difference: %v", result)
+	}
+	other := created(t, s, map[string]any{"model": "customers", "trigger": "update", "title": "x", "message": "x", "value_change_field": nil, "conditions": nil,
+		"recipients": []any{map[string]any{"address": "x@example.com"}}})
+	result = s.call(t, http.MethodPost, "/notifications/compare", map[string]any{"notification": with("Hallo"), "notification_id": other["id"]}).object(t, 200)
+	before := result["items"].([]any)[0].(map[string]any)["before"].(map[string]any)
+	contains(t, "why another model's rule is passed over", before["reason"].(string), "it is for customers")
+}
+
 func TestAComparisonThatIsNotRightIsRefusedByField(t *testing.T) {
 	t.Parallel()
 	s := serve(t, testdb.SQLite(t), nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -90,11 +91,11 @@ func (a *API) deleteList(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	users, err := a.naming(ctx, id)
+	named, err := a.naming(ctx, id)
 	if err != nil {
 		return err
 	}
-	if users > 0 {
+	if named {
 		return &failure{status: http.StatusConflict, code: "list_in_use",
 			message: "a notification names this list: change its recipients first"}
 	}
@@ -104,17 +105,24 @@ func (a *API) deleteList(c *gin.Context) error {
 	return noContent(c)
 }
 
-// naming counts notifications that name a list, up to a page of them.
-func (a *API) naming(ctx context.Context, id string) (users int, err error) {
-	page, err := a.notifications.List(ctx, store.NotificationFilter{Search: id}, store.Paging{})
-	for _, n := range page.Items {
-		for _, r := range n.Recipients {
-			if r.ListID == id {
-				users++
+// naming says whether a notification names a list.
+func (a *API) naming(ctx context.Context, id string) (bool, error) {
+	paging := store.Paging{Limit: store.MaxLimit}
+	for {
+		page, err := a.notifications.List(ctx, store.NotificationFilter{Search: id}, paging)
+		if err != nil {
+			return false, err
+		}
+		for _, n := range page.Items {
+			if slices.ContainsFunc(n.Recipients, func(r rule.Recipient) bool { return r.ListID == id }) {
+				return true, nil
 			}
 		}
+		if page.Next == "" {
+			return false, nil
+		}
+		paging.Cursor = page.Next
 	}
-	return users, err
 }
 
 // savedList checks a list, and gives it in the form that is stored.
