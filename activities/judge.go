@@ -33,7 +33,12 @@ func (a *Activities) judge(ctx context.Context, r *Resolution, n *rule.Notificat
 	if err != nil {
 		return err
 	}
-	outcome := compiled.Decide(scope, a.Addresses)
+	outcome, inTime := look.decide(compiled, scope, a.Addresses)
+	if !inTime {
+		decision.Outcome, decision.Detail = rule.Invalid, "the notifications of this change take too long to judge"
+		r.report(n, rule.ConditionEvalFail, "time", decision.Detail)
+		return nil
+	}
 	for _, p := range append(problems, outcome.Problems...) {
 		r.report(n, p.Code, p.Key, p.Message)
 	}
@@ -49,6 +54,22 @@ type look struct {
 	models rule.Models
 	source rule.Source
 	scope  rule.Scope
+	// computed is how long the notifications so far took, without the reads of the database.
+	computed *time.Duration
+}
+
+// computeLimit bounds the computing for one event: many slow notifications together must not keep the step from its end,
+// which would begin it anew for ever. Each alone is stopped after a second or two.
+const computeLimit = 20 * time.Second
+
+// decide lets a notification decide, unless the time is used up.
+func (l look) decide(compiled *rule.Compiled, s rule.Scope, addresses rule.Addresses) (o rule.Outcome, inTime bool) {
+	if *l.computed > computeLimit {
+		return o, false
+	}
+	started := time.Now()
+	defer func() { *l.computed += time.Since(started) }()
+	return compiled.Decide(s, addresses), true
 }
 
 func (a *Activities) reader(models rule.Models) rule.Reader {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
@@ -102,7 +103,7 @@ func TestANotificationSaysWhatItDoesWithAChange(t *testing.T) {
 				test.change(n)
 			}
 			r := Resolution{EventID: "e1"}
-			look := look{models: modelSet{"orders": orders}, scope: scope(t,
+			look := look{models: modelSet{"orders": orders}, computed: new(time.Duration), scope: scope(t,
 				`{"id":7,"status":"paid","email":"ann@example.com"}`, `{"id":7,"status":"open","email":"ann@example.com"}`)}
 			if err := judging().judge(t.Context(), &r, n, look); err != nil {
 				t.Fatal(err)
@@ -133,6 +134,21 @@ func TestANotificationSaysWhatItDoesWithAChange(t *testing.T) {
 				t.Errorf("to %v with errors %v (%+v), want %v and %v", addresses, codes, r.Errors, test.addresses, test.errors)
 			}
 		})
+	}
+}
+
+func TestNotificationsThatTakeTooLongTogetherAreReported(t *testing.T) {
+	t.Parallel()
+	used := computeLimit + 1
+	n := &rule.Notification{ID: "n1", Version: 1, Title: "t", Message: "m", Channel: rule.Email, Model: "orders", Trigger: rule.OnUpdate,
+		Recipients: []rule.Recipient{{Address: "ann@example.com"}}}
+	r := Resolution{EventID: "e1"}
+	look := look{models: modelSet{"orders": orders}, computed: &used, scope: scope(t, `{"id":7}`, `{"id":7}`)}
+	if err := judging().judge(t.Context(), &r, n, look); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Deliveries) > 0 || len(r.Errors) != 1 || r.Decisions[0].Outcome != rule.Invalid {
+		t.Errorf("it came to %+v", r)
 	}
 }
 

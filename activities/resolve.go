@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -129,7 +130,7 @@ func (a *Activities) resolution(ctx context.Context, event Event, models rule.Mo
 	if event.NotificationID != "" {
 		notifications = only(notifications, event.NotificationID)
 	}
-	look := look{models: models, source: a.Ledger.Source(models), scope: scope}
+	look := look{models: models, source: a.Ledger.Source(models), scope: scope, computed: new(time.Duration)}
 	for _, n := range notifications {
 		if err := a.judge(ctx, &r, n, look); err != nil {
 			return r, err
