@@ -86,7 +86,7 @@ func rules(mains map[string]bool) []rule {
 				another := func(adapter string) bool { return under(imported, adapter) && !under(importer.ImportPath, adapter) }
 				return from(imported, temporal...) || slices.ContainsFunc(adapters, another)
 			}},
-		{promise: "notify never imports workflows, Temporal or gin: applications do not get them", binds: in("notify"),
+		{promise: "notify and rules never import workflows, Temporal or gin: applications do not get them", binds: in("notify", "rules"),
 			forbids: never(func(imported string) bool {
 				return under(imported, "workflows") || from(imported, temporal...) || from(imported, gin...)
 			})},

@@ -4,6 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/internal/catalog"
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -15,7 +19,7 @@ import (
 func (s Rows) Matching(ctx context.Context, m *catalog.Model, where []rule.Equal, limit int) ([]json.RawMessage, error) {
 	query := alive(session(s.DB).WithContext(ctx).Table(m.Name), m)
 	for _, equal := range where {
-		query = query.Where(map[string]any{equal.Field: parameter(equal.Value)})
+		query = query.Where(holds(s.DB, equal))
 	}
 	for _, key := range m.PrimaryKey {
 		query = query.Order(orderBy(key))
@@ -31,6 +35,17 @@ func (s Rows) Matching(ctx context.Context, m *catalog.Model, where []rule.Equal
 	default:
 		return rows, nil
 	}
+}
+
+// holds compares a field with a value. SQLite keeps times as texts of many forms: they are brought into one, to the
+// millisecond.
+func holds(db *gorm.DB, equal rule.Equal) any {
+	if moment, ok := equal.Value.(time.Time); ok && db.Name() == "sqlite" {
+		return clause.Expr{SQL: "strftime('%Y-%m-%d %H:%M:%f', ?) = ?", Vars: []any{
+			clause.Column{Name: equal.Field}, moment.UTC().Format("2006-01-02 15:04:05.000"),
+		}}
+	}
+	return map[string]any{equal.Field: parameter(equal.Value)}
 }
 
 // parameter gives a document's value in a type that the drivers take.

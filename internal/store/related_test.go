@@ -69,6 +69,7 @@ func TestRowsAreFoundByTheValuesOfTheirFields(t *testing.T) {
 			"a text":        {[]rule.Equal{{Field: "name", Value: "part 3"}}, 1},
 			"a decimal":     {[]rule.Equal{{Field: "price", Value: tenth}}, 1},
 			"both":          {[]rule.Equal{{Field: "id", Value: int64(2)}, {Field: "name", Value: "part 3"}}, 0},
+			"a moment":      {[]rule.Equal{{Field: "due", Value: time.Date(2026, 7, 11, 14, 0, 0, 0, time.FixedZone("", 2*60*60))}}, 1},
 			"a quoted text": {[]rule.Equal{{Field: "name", Value: "' OR 1=1 --"}}, 0},
 		} {
 			found, err := rows.Matching(t.Context(), parts, test.where, 10)
