@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -41,6 +42,12 @@ type deliveryDetail struct {
 	Text        string    `json:"text"`
 	HTML        string    `json:"html"`
 	AttemptsLog []attempt `json:"attempts_log"`
+	// Locale is the language of its texts; empty for the notification's own.
+	Locale string `json:"locale"`
+	// ValidUntil is when it is no longer of use; null: never.
+	ValidUntil *time.Time `json:"valid_until"`
+	// Details are copies, reply-to, WhatsApp template and files; null when there are none.
+	Details json.RawMessage `json:"details"`
 }
 
 type attempt struct {
@@ -101,6 +108,7 @@ func (a *API) getDelivery(c *gin.Context) error {
 	detail := deliveryDetail{
 		delivery: deliveryOf(d), Subject: d.Subject, Text: d.BodyText, HTML: d.BodyHTML,
 		AttemptsLog: make([]attempt, len(attempts)),
+		Locale:      d.Locale, ValidUntil: utc(d.ValidUntil), Details: json.RawMessage(d.Details),
 	}
 	for i, t := range attempts {
 		detail.AttemptsLog[i] = attempt{Number: t.Number, Outcome: t.Outcome, Code: t.Code, Detail: t.Detail,

@@ -48,7 +48,10 @@ func TestADeliveryIsShownWithItsMessageAndAttempts(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		s := serve(t, db, nil)
-		d := delivered(func(d *store.Delivery) { d.Status, d.Attempts, d.SentAt = store.DeliveryPending, 0, nil })
+		d := delivered(func(d *store.Delivery) {
+			d.Status, d.Attempts, d.SentAt = store.DeliveryPending, 0, nil
+			d.Locale, d.Details = "de", outbox.Snapshot(`{"cc":["ben@example.com"]}`)
+		})
 		keep(t, db, d)
 		now := time.Date(2026, 1, 31, 15, 4, 5, 0, time.UTC)
 		deliveries := store.Deliveries{DB: db}
@@ -64,11 +67,14 @@ func TestADeliveryIsShownWithItsMessageAndAttempts(t *testing.T) {
 			"id": d.ID, "event_id": d.EventID, "notification_id": d.NotificationID, "notification_version": 1.0, "channel": "email",
 			"address": "ann@example.com", "status": "sent", "attempts": 1.0, "provider_id": "<1@example.com>", "error_code": "",
 			"workflow_id": "send/1", "sent_at": "2026-01-31T15:04:05Z", "created_at": "2026-01-31T15:04:05Z",
-			"subject": "Hello", "text": "text", "html": "<p>html</p>",
+			"subject": "Hello", "text": "text", "html": "<p>html</p>", "locale": "de", "valid_until": nil,
 		} {
 			if got[name] != want {
 				t.Errorf("%s is %v, want %v", name, got[name], want)
 			}
+		}
+		if fmt.Sprint(got["details"]) != "map[cc:[ben@example.com]]" {
+			t.Errorf("details %v", got["details"])
 		}
 		attempts := got["attempts_log"].([]any)
 		if first := attempts[0].(map[string]any); len(attempts) != 1 || first["detail"] != "250 OK" || first["started_at"] != "2026-01-31T15:04:05Z" {
