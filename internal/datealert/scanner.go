@@ -66,7 +66,7 @@ func (s Scanner) Scan(ctx context.Context, notificationID, name string, now time
 	}
 	alert, ok := reader.Alert(n)
 	if !ok {
-		return false, 0, s.report(ctx, n, now, fmt.Sprintf("the field %s of %s is not there any more, or holds no date", n.DateField, n.Model))
+		return false, 0, s.report(ctx, n, now, fmt.Sprintf("the field %s of %s is not there any more, or holds no date: mend the notification, or register its model again", n.DateField, n.Model))
 	}
 	model, _ := reader.Models.Model(n.Model) // the alert has found it a moment ago
 	work := &scan{Scanner: s, n: n, model: model, alert: alert}
@@ -75,23 +75,46 @@ func (s Scanner) Scan(ctx context.Context, notificationID, name string, now time
 	}
 	more, err = work.pages(ctx)
 	if errors.Is(err, rule.ErrUnreadable) {
-		return false, work.events, s.report(ctx, n, now, fmt.Sprintf("rows of %s cannot be read: %s", n.Model, err))
+		return false, work.events, s.report(ctx, n, now, fmt.Sprintf("rows of %s cannot be read: %s: register the model again", n.Model, err))
 	}
 	return more, work.events, err
 }
 
 // begin finds the place of the scan: a repeated step goes on from there.
 func (w *scan) begin(ctx context.Context, name string, now time.Time) error {
-	place, err := store.AlertScans{DB: w.DB}.Get(ctx, w.n.ID, name)
+	place, err := store.AlertScans{DB: w.DB}.Get(ctx, w.n.ID)
 	switch {
-	case err == nil:
+	case err == nil && place.Scan == name:
 		w.place = *place
-	case errors.Is(err, store.ErrNotFound):
-		w.place = store.AlertScan{NotificationID: w.n.ID, Scan: name, Until: now.UTC()}
-	default:
+		return nil
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	}
+	w.place = store.AlertScan{NotificationID: w.n.ID, Scan: name, Until: now.UTC()}
+	if err == nil {
+		return w.missed(ctx, place.Until)
+	}
 	return nil
+}
+
+// missed reports the time that no scan looks back to: alerts that fell due then are lost.
+func (w *scan) missed(ctx context.Context, last time.Time) error {
+	horizon := w.alert.Horizon(w.place.Until, w.window())
+	if since := w.n.ActiveSince; since.After(last) {
+		last = since
+	}
+	if !horizon.After(last) {
+		return nil
+	}
+	return w.report(ctx, w.n, w.place.Until, fmt.Sprintf("nothing looked at them from %s to %s, which is further back than NOTIFY_ALERT_CATCHUP: alerts that fell due then were not told",
+		last.UTC().Format(time.RFC3339), horizon.UTC().Format(time.RFC3339)))
+}
+
+func (w *scan) window() time.Duration {
+	if w.Window <= 0 {
+		return DefaultWindow
+	}
+	return w.Window
 }
 
 // pages looks at the next pages.
@@ -114,11 +137,7 @@ func (w *scan) page(ctx context.Context) (more bool, err error) {
 	if limit <= 0 {
 		limit = PageSize
 	}
-	window := w.Window
-	if window <= 0 {
-		window = DefaultWindow
-	}
-	horizon := w.alert.Horizon(w.place.Until, window)
+	horizon := w.alert.Horizon(w.place.Until, w.window())
 	low, high := w.alert.Range(horizon, w.place.Until)
 	rows, more, err := store.Rows{DB: w.DB}.Dated(ctx, w.model, store.DatedPage{
 		Field: w.alert.Field().Name, Low: low, High: high, After: w.after(), Limit: limit,
@@ -182,7 +201,7 @@ func (w *scan) keep(ctx context.Context, events []*outbox.Event) error {
 func (s Scanner) report(ctx context.Context, n *rule.Notification, now time.Time, message string) error {
 	return store.Errors{}.RecordTx(s.DB.WithContext(ctx), &store.ErrorEntry{
 		Code: string(rule.DateAlertFail), Source: "alert", NotificationID: n.ID,
-		Message:  "The dates cannot be looked at: " + message + ". Mend the notification, or register its model again.",
+		Message:  "Date alerts are missing: " + message + ".",
 		DedupKey: "alert:" + n.ID + ":" + now.UTC().Format(time.DateOnly),
 	})
 }

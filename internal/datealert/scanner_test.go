@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -214,6 +215,15 @@ func TestWhatFellDueWhileNothingRanIsMadeUpForWithinTheWindow(t *testing.T) {
 		o.invoice(2, "2026-07-12")
 		o.invoice(3, "2026-07-11") // due on the 8th
 		o.want("after a downtime", o.scan(n, "2026-07-11T12:00:00Z"), "a,1", "a,2")
+		if n := testCount(t, o.db, "notify_errors"); n != 0 {
+			t.Errorf("%d errors", n)
+		}
+		o.scan(n, "2026-07-20T12:00:00Z")
+		page, err := store.Errors{DB: o.db}.List(t.Context(), store.ErrorFilter{}, store.Paging{})
+		o.must(err)
+		if len(page.Items) != 1 || !strings.Contains(page.Items[0].Message, "from 2026-07-11T12:00:00Z to 2026-07-17T12:00:00Z") {
+			t.Errorf("a downtime beyond the window is not reported: %+v", page.Items)
+		}
 	})
 }
 
@@ -291,8 +301,9 @@ func TestAScanGoesOnFromItsPlace(t *testing.T) {
 		if err != nil || more || events != 10 {
 			t.Fatalf("the last step: more %t, %d events, %v", more, events, err)
 		}
-		if places := testCount(t, o.db, "notify_alert_scans"); places != 0 {
-			t.Errorf("%d places are left", places)
+		place, err := store.AlertScans{DB: o.db}.Get(t.Context(), n.ID)
+		if err != nil || place.Scan != "" || place.AfterKey != "" || !place.Until.Equal(at("2026-07-10T00:00:00Z")) {
+			t.Errorf("the place that is left is %+v, %v", place, err)
 		}
 	})
 }

@@ -13,7 +13,8 @@ import (
 // AlertScan is how far the scan of a date alert has come that is under way.
 type AlertScan struct {
 	NotificationID string `gorm:"primaryKey"`
-	// Scan names the run of the scan: a repeated step of the same run goes on, another run begins anew.
+	// Scan names the run of the scan: a repeated step of the same run goes on, another run begins anew. Empty when the scan
+	// has come to its end.
 	Scan string
 	// Until is the time of the scan: rows that are due by then are found.
 	Until time.Time
@@ -29,14 +30,11 @@ func (AlertScan) TableName() string { return "notify_alert_scans" }
 // Temporal.
 type AlertScans struct{ DB *gorm.DB }
 
-// Get gives the place of a notification's scan of that name, or ErrNotFound when that scan has not begun.
-func (s AlertScans) Get(ctx context.Context, notificationID, scan string) (*AlertScan, error) {
+// Get gives the place of a notification's last scan, under way or ended, or ErrNotFound when there was none.
+func (s AlertScans) Get(ctx context.Context, notificationID string) (*AlertScan, error) {
 	place := new(AlertScan)
 	if err := session(s.DB).WithContext(ctx).Take(place, "notification_id = ?", notificationID).Error; err != nil {
 		return nil, found(err)
-	}
-	if place.Scan != scan {
-		return nil, ErrNotFound
 	}
 	place.Until = place.Until.UTC()
 	return place, nil
@@ -51,9 +49,11 @@ func (s AlertScans) PutTx(tx *gorm.DB, place AlertScan) error {
 	return nil
 }
 
-// End forgets the place of a scan that has come to its end.
+// End notes that a scan has come to its end: its time stays, so that a later one sees how long nothing was looked at.
 func (s AlertScans) End(ctx context.Context, notificationID string) error {
-	if err := session(s.DB).WithContext(ctx).Delete(&AlertScan{}, "notification_id = ?", notificationID).Error; err != nil {
+	err := session(s.DB).WithContext(ctx).Model(&AlertScan{}).Where("notification_id = ?", notificationID).
+		Updates(map[string]any{"scan": "", "after_key": "", "updated_at": time.Now().UTC()}).Error
+	if err != nil {
 		return fmt.Errorf("store: end a scan: %w", err)
 	}
 	return nil

@@ -46,7 +46,7 @@ CREATE TABLE notify_alert_schedules (
 
 CREATE INDEX notify_notifications_dates ON notify_notifications (id) WHERE trigger_name IN ('days_before', 'days_after');
 
--- How far the scan of a date alert has come that is under way: its keys do not travel through Temporal.
+-- How far the last scan of a date alert has come: its keys do not travel through Temporal.
 CREATE TABLE notify_alert_scans (
     notification_id TEXT COLLATE "C" PRIMARY KEY,
     scan            TEXT NOT NULL,
