@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -95,10 +94,15 @@ func (s AlertSchedules) Put(ctx context.Context, notificationID string, version 
 	return nil
 }
 
-// Remove forgets a schedule that has been deleted.
+// Remove forgets a schedule that has been deleted, and how far its scans had come.
 func (s AlertSchedules) Remove(ctx context.Context, notificationID string) error {
-	err := session(s.DB).WithContext(ctx).Delete(&AlertSchedule{}, "notification_id = ?", notificationID).Error
-	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Delete(&AlertScan{}, "notification_id = ?", notificationID).Error; err != nil {
+			return err
+		}
+		return tx.Delete(&AlertSchedule{}, "notification_id = ?", notificationID).Error
+	})
+	if err != nil {
 		return fmt.Errorf("store: forget a schedule: %w", err)
 	}
 	return nil
