@@ -59,8 +59,8 @@ type look struct {
 }
 
 // computeLimit bounds the computing for one event: many slow notifications together must not keep the step from its end,
-// which would begin it anew for ever. Each alone is stopped after a second or two.
-const computeLimit = 20 * time.Second
+// which would begin it anew for ever. Each alone is stopped after some seconds.
+const computeLimit = 2 * time.Minute
 
 // decide lets a notification decide, unless the time is used up.
 func (l look) decide(compiled *rule.Compiled, s rule.Scope, addresses rule.Addresses) (o rule.Outcome, inTime bool) {

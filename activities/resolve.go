@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -80,7 +81,8 @@ func (a *Activities) withFreshCatalog(ctx context.Context, event Event) (Resolut
 // mayBeOutdated says whether something was wrong that an old catalog explains.
 func (r Resolution) mayBeOutdated() bool {
 	return slices.ContainsFunc(r.Errors, func(e ErrorEntry) bool {
-		return e.Code == rule.EventDecodeFail || e.Code == rule.ConditionEvalFail || e.Code == rule.TemplateParseFail
+		return e.Key != "time" && !strings.HasPrefix(e.Key, "limit") &&
+			(e.Code == rule.EventDecodeFail || e.Code == rule.ConditionEvalFail || e.Code == rule.TemplateParseFail)
 	})
 }
 

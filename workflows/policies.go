@@ -27,6 +27,9 @@ const (
 	// without it gives up after its StartToCloseTimeout, retries included.
 	bookkeepingPatience = 365 * 24 * time.Hour
 
+	// resolveTimeout has room for a thousand notifications that each read related rows from a slow database.
+	resolveTimeout = 10 * time.Minute
+
 	// parallelSends bounds the sends under way in one workflow; Temporal allows 2,000 pending activities.
 	parallelSends = 200
 )

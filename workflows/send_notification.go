@@ -74,7 +74,9 @@ func SendNotification(ctx workflow.Context, in SendNotificationInput) (Tally, er
 // resolve turns events into deliveries, and gives those that are still to be sent.
 func resolve(ctx workflow.Context, eventIDs []string) (plan activities.Plan, err error) {
 	var a *activities.Activities
-	ctx = workflow.WithLocalActivityOptions(ctx, bookkeepingOptions("resolve events to deliveries"))
+	options := bookkeepingOptions("resolve events to deliveries")
+	options.StartToCloseTimeout = resolveTimeout
+	ctx = workflow.WithLocalActivityOptions(ctx, options)
 	err = workflow.ExecuteLocalActivity(ctx, a.Resolve, activities.ResolveInput{EventIDs: eventIDs}).Get(ctx, &plan)
 	return plan, err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,13 +14,18 @@ import (
 // keyTextLimit bounds the part of an idempotency key that is the row's own; a longer one is hashed.
 const keyTextLimit = 100
 
-// idempotencyKey names an alert: the notification, the row and the value of its date.
-func idempotencyKey(notificationID, key string, date time.Time) string {
+// idempotencyKey names an alert: the notification, how it counts, the row and the value of its date. A notification that
+// tells another number of days before is another alert.
+func idempotencyKey(n *rule.Notification, key string, date time.Time) string {
 	if len(key) > keyTextLimit {
 		sum := sha256.Sum256([]byte(key))
 		key = hex.EncodeToString(sum[:])
 	}
-	return "alert:" + notificationID + ":" + key + ":" + date.UTC().Format(time.RFC3339Nano)
+	days := 0
+	if n.AlertDays != nil {
+		days = *n.AlertDays
+	}
+	return fmt.Sprintf("alert:%s:%s %s %d%s:%s:%s", n.ID, n.Trigger, n.DateField, days, n.AlertUnit, key, date.UTC().Format(time.RFC3339Nano))
 }
 
 // keyText is a row's primary key as an event carries it: its values, joined by commas.

@@ -148,7 +148,7 @@ func (w *scan) page(ctx context.Context) (more bool, err error) {
 	var events []*outbox.Event
 	var last rule.Document
 	for _, row := range rows {
-		doc, err := rule.DecodeDocument(w.model, row)
+		doc, err := rule.DecodeRow(w.model, row)
 		if err != nil {
 			return false, rule.ErrUnreadable // the columns are not what the catalog says
 		}
@@ -166,7 +166,7 @@ func (w *scan) page(ctx context.Context) (more bool, err error) {
 func (w *scan) event(doc rule.Document, row json.RawMessage) *outbox.Event {
 	key := keyText(w.model, doc)
 	date, _ := doc[w.alert.Field().Name].(time.Time)
-	once := idempotencyKey(w.n.ID, keyOf(w.model, doc), date)
+	once := idempotencyKey(w.n, keyOf(w.model, doc), date)
 	return &outbox.Event{
 		Model: w.model.Name, Key: key, Action: rule.Alert, Doc: outbox.Snapshot(row), NotificationID: w.n.ID,
 		Source: outbox.FromAlert, IdempotencyKey: &once,

@@ -178,6 +178,38 @@ func TestKeysThatReadTheSameAreTwoRows(t *testing.T) {
 	})
 }
 
+func TestOneOddRowHidesNoOther(t *testing.T) {
+	t.Parallel()
+	each(t, func(o *office) {
+		n := o.rule(nil)
+		for i := range int64(8) {
+			o.invoice(i, "2026-07-13")
+		}
+		o.must(o.db.Exec("ALTER TABLE invoices ADD COLUMN total TEXT").Error)
+		o.must(o.db.Exec("UPDATE invoices SET total = 'no number' WHERE number = 3").Error)
+		m := &rule.Model{Name: "invoices", PrimaryKey: []string{"shop", "number"}, Fields: []rule.Field{{Name: "shop", Type: rule.String},
+			{Name: "number", Type: rule.Integer}, {Name: "due", Type: rule.Date}, {Name: "total", Type: rule.Integer}}}
+		o.must(catalog.Save(t.Context(), o.db, m))
+		if keys := o.scan(n, "2026-07-10T00:00:00Z"); len(keys) != 8 {
+			t.Errorf("events of %v, want all 8", keys)
+		}
+	})
+}
+
+func TestARuleThatCountsOtherwiseIsAnotherAlert(t *testing.T) {
+	t.Parallel()
+	each(t, func(o *office) {
+		n := o.rule(nil)
+		o.invoice(1, "2026-07-13")
+		o.want("three days before", o.scan(n, "2026-07-10T00:00:00Z"), "a,1")
+		one := 1
+		n.AlertDays = &one
+		o.must(o.book.Update(t.Context(), n, "test"))
+		o.activeSince(n, at("2026-01-01T00:00:00Z"))
+		o.want("a day before", o.scan(n, "2026-07-12T00:00:00Z"), "a,1", "a,1")
+	})
+}
+
 func TestRowsThatAreDeletedSoftlyAreNotToldOf(t *testing.T) {
 	t.Parallel()
 	each(t, func(o *office) {

@@ -147,7 +147,7 @@ func (s *Schedules) Reconcile(ctx context.Context, everything bool) error {
 }
 
 // apply makes a notification's schedule what it should be, and remembers that. One that is known to be in step is only
-// made when it is not there.
+// made when it is not there, and gets today's settings.
 func (s *Schedules) apply(ctx context.Context, n *rule.Notification, inStep bool) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -156,11 +156,11 @@ func (s *Schedules) apply(ctx context.Context, n *rule.Notification, inStep bool
 	switch {
 	case isNotFound(err):
 		_, err = s.temporal.Create(call, s.options(n))
-		if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-			err = nil // another process has made it at this moment
+		if errors.Is(err, temporal.ErrScheduleAlreadyRunning) { // another process made it at this moment, perhaps of an older version
+			err = s.update(call, handle, n, n.Active)
 		}
-	case err == nil && !inStep:
-		err = s.update(call, handle, n)
+	case err == nil: // even one in step: the settings may have changed
+		err = s.update(call, handle, n, n.Active && !inStep)
 	}
 	if err != nil {
 		return fmt.Errorf("datealert: schedule of notification %s: %w", n.ID, err)
@@ -168,8 +168,9 @@ func (s *Schedules) apply(ctx context.Context, n *rule.Notification, inStep bool
 	return store.AlertSchedules{DB: s.db}.Put(ctx, n.ID, n.Version)
 }
 
-// update replaces the schedule, and looks at the dates at once: there may be rows that are due by the new rule.
-func (s *Schedules) update(ctx context.Context, handle client.ScheduleHandle, n *rule.Notification) error {
+// update replaces the schedule, and looks at the dates at once where that is wanted: there may be rows that are due by the
+// new rule.
+func (s *Schedules) update(ctx context.Context, handle client.ScheduleHandle, n *rule.Notification, atOnce bool) error {
 	options := s.options(n)
 	err := handle.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 		return &client.ScheduleUpdate{Schedule: &client.Schedule{
@@ -178,7 +179,7 @@ func (s *Schedules) update(ctx context.Context, handle client.ScheduleHandle, n 
 			State:  &client.ScheduleState{Paused: options.Paused, Note: options.Note},
 		}}, nil
 	}})
-	if err != nil || !n.Active {
+	if err != nil || !atOnce {
 		return err
 	}
 	return handle.Trigger(ctx, client.ScheduleTriggerOptions{})

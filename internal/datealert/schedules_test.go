@@ -195,6 +195,51 @@ func TestAScheduleThatTemporalLostIsMadeAgain(t *testing.T) {
 	})
 }
 
+func TestChangedSettingsReachSchedulesThatAreThere(t *testing.T) {
+	t.Parallel()
+	each(t, func(o *office) {
+		c := &clock{schedules: map[string]client.ScheduleOptions{}}
+		n := o.rule(nil)
+		o.must(schedules(o, c).Reconcile(t.Context(), true))
+		changed := datealert.NewSchedules(datealert.Options{DB: o.db, Temporal: c, TaskQueue: "new", Interval: time.Hour})
+		o.must(changed.Reconcile(t.Context(), true))
+		s := c.schedules[workflows.AlertScheduleID(n.ID)]
+		if queue := s.Action.(*client.ScheduleWorkflowAction).TaskQueue; queue != "new" || s.Spec.Intervals[0].Every != time.Hour || len(c.triggered) != 1 {
+			t.Errorf("it starts on %s every %s, started %d times at once", queue, s.Spec.Intervals[0].Every, len(c.triggered))
+		}
+	})
+}
+
+// lateClock lets another process make the schedule between the look and the creation.
+type lateClock struct {
+	*clock
+	other client.ScheduleOptions
+}
+
+func (c *lateClock) Create(ctx context.Context, o client.ScheduleOptions) (client.ScheduleHandle, error) {
+	if c.other.ID == "" {
+		c.other = o
+		c.other.Paused = true
+		if _, err := c.clock.Create(ctx, c.other); err != nil {
+			return nil, err
+		}
+	}
+	return c.clock.Create(ctx, o)
+}
+
+func TestAScheduleThatAnotherProcessMadeAtTheSameMomentIsBroughtInStep(t *testing.T) {
+	t.Parallel()
+	each(t, func(o *office) {
+		c := &lateClock{clock: &clock{schedules: map[string]client.ScheduleOptions{}}}
+		n := o.rule(nil)
+		s := datealert.NewSchedules(datealert.Options{DB: o.db, Temporal: c, TaskQueue: "q"})
+		o.must(s.Reconcile(t.Context(), false))
+		if c.schedules[workflows.AlertScheduleID(n.ID)].Paused {
+			t.Error("an active notification's schedule is left paused")
+		}
+	})
+}
+
 func TestATemporalThatIsDownDelaysSchedulesOnly(t *testing.T) {
 	t.Parallel()
 	o := &office{t: t, db: testdb.SQLite(t)}

@@ -26,7 +26,12 @@ type source struct {
 	lists     store.Lists
 	readRows  map[string][]rule.Document
 	readLists map[string][]rule.ListEntry
+	// bytes counts the snapshots that have been read.
+	bytes int
 }
+
+// bytesLimit bounds what all notifications read of one event: it stays in memory while they are judged.
+const bytesLimit = 64 << 20
 
 // Rows gives rows of a model, as rule.Source promises.
 func (s *source) Rows(ctx context.Context, m *rule.Model, where []rule.Equal, limit int) ([]rule.Document, error) {
@@ -43,9 +48,12 @@ func (s *source) Rows(ctx context.Context, m *rule.Model, where []rule.Equal, li
 	}
 	rows := make([]rule.Document, 0, len(snapshots))
 	for _, snapshot := range snapshots {
-		row, err := rule.DecodeDocument(m, snapshot)
+		if s.bytes += len(snapshot); s.bytes > bytesLimit {
+			return nil, rule.ErrTooLarge
+		}
+		row, err := rule.DecodeRow(m, snapshot)
 		if err != nil {
-			return nil, rule.ErrUnreadable // its columns are not what the catalog says
+			return nil, err
 		}
 		rows = append(rows, row)
 	}

@@ -88,7 +88,10 @@ func (c *Compiled) view(s Scope) view {
 	if c.trigger == OnDelete && s.Doc == nil {
 		s.Doc = s.OldDoc
 	}
-	v := view{docName: map[string]any(s.Doc), oldDocName: map[string]any(s.OldDoc), notifName: c.notif, workName: new(meter)}
+	v := view{docName: map[string]any(s.Doc), oldDocName: map[string]any(s.OldDoc), notifName: c.notif, workName: s.meter}
+	if s.meter == nil {
+		v[workName] = new(meter)
+	}
 	if !s.At.IsZero() {
 		v[momentName] = s.At.UTC()
 	}

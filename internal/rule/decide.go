@@ -74,6 +74,7 @@ type Problem struct {
 // no more than that takes: recipients and texts are looked at only when the trigger and the conditions hold.
 func (c *Compiled) Decide(s Scope, addresses Addresses) Outcome {
 	var o Outcome
+	s.meter = new(meter)
 	if o.waits(c, s) || o.judge(c, s) {
 		return o
 	}
@@ -86,6 +87,7 @@ func (c *Compiled) Decide(s Scope, addresses Addresses) Outcome {
 // taken to have fired: a preview of a row has no change to look at.
 func (c *Compiled) Preview(s Scope, addresses Addresses, assume bool) Outcome {
 	var o Outcome
+	s.meter = new(meter)
 	quiet := o.judge(c, s)
 	o.Recipients = c.addressees(s, addresses)
 	content, err := c.Render(s, "")

@@ -44,6 +44,20 @@ func DecodeDocument(m *Model, raw json.RawMessage) (Document, error) {
 	return doc, nil
 }
 
+// DecodeRow is DecodeDocument for a row that was read from its table: a value that does not fit its field is null, so that
+// one odd value hides no other. It fails for what is no JSON object.
+func DecodeRow(m *Model, raw json.RawMessage) (Document, error) {
+	var values map[string]any
+	if err := decodeJSON(bytes.TrimSpace(raw), &values); err != nil {
+		return nil, &Error{Code: EventDecodeFail, Message: "a row of " + m.Name + " must be a JSON object", cause: err}
+	}
+	doc := make(Document, len(m.Fields))
+	for _, field := range m.Fields {
+		doc[field.Name], _ = decodeValue(field.Type, values[field.Name])
+	}
+	return doc, nil
+}
+
 // decodeJSON keeps numbers as they are written and refuses what follows the value.
 func decodeJSON(raw []byte, target any) error {
 	decoder := json.NewDecoder(bytes.NewReader(raw))

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -151,11 +152,12 @@ func textTest(name token, subject, with *operand) (*operand, error) {
 	case with.kind != kindText && with.kind != kindJSON:
 		return nil, conditionError(with.column, "%s is %s: %s needs a text after it", with.label, with.kind, test)
 	}
-	return expression(kindBool, call(textFunction, at(&ast.StringNode{Value: test}, name.column), subject.build(), right()), name.column), nil
+	return expression(kindBool, call(textFunction, at(&ast.IdentifierNode{Value: environment}, name.column),
+		at(&ast.StringNode{Value: test}, name.column), subject.build(), right()), name.column), nil
 }
 
 // compilePattern takes patterns that are written in the condition itself: a pattern from a row could be anything.
-func compilePattern(o *operand) (*regexp.Regexp, error) {
+func compilePattern(o *operand) (*pattern, error) {
 	text, isText := o.value.(string)
 	switch {
 	case !o.constant || !isText:
@@ -163,12 +165,30 @@ func compilePattern(o *operand) (*regexp.Regexp, error) {
 	case utf8.RuneCountInString(text) > patternLimit:
 		return nil, conditionError(o.column, "the pattern is longer than %d characters", patternLimit)
 	}
-	pattern, err := regexp.Compile(text)
+	compiled, err := regexp.Compile(text)
 	if err != nil {
 		reason := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 		return nil, conditionError(o.column, "the pattern cannot be read: %s", reason)
 	}
-	return pattern, nil
+	return &pattern{Regexp: compiled, size: programSize(text)}, nil
+}
+
+// pattern is a compiled pattern with the size of its program: RE2 takes so many steps for a character at most.
+type pattern struct {
+	*regexp.Regexp
+	size int
+}
+
+func programSize(text string) int {
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return patternLimit
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return patternLimit
+	}
+	return len(program.Inst)
 }
 
 func parseCase(p *parser, name token) (*operand, error) {

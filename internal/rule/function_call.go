@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"math/big"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -44,7 +43,7 @@ func functionOptions() []expr.Option {
 		expr.Function(midnightFunction, midnightCall, new(func(any, *time.Location) any)),
 		expr.Function(spanFunction, spanCall, new(func(string, any) any)),
 		expr.Function(shiftFunction, shiftCall, new(func(string, any, any, *time.Location) any)),
-		expr.Function(textFunction, textCall, new(func(string, any, any) bool)),
+		expr.Function(textFunction, textCall, new(func(any, string, any, any) bool)),
 		expr.Function(caseFunction, caseCall, new(func(string, any) any)),
 		expr.Function(lengthFunction, lengthCall, new(func(any) any)),
 		expr.Function(aggregateFunction, aggregateCall, new(func(string, any, *path) any)),
@@ -131,7 +130,7 @@ func shiftCall(params ...any) (any, error) {
 	switch a := a.(type) {
 	case time.Time:
 		if other, ok := b.(time.Time); ok {
-			return span{hours: a.Sub(other)}, nil
+			return between(a, other), nil
 		}
 		if s, ok := b.(span); ok {
 			return a.In(zone).AddDate(0, 0, int(sign*s.days)).Add(time.Duration(sign) * s.hours), nil
@@ -151,8 +150,16 @@ func shiftCall(params ...any) (any, error) {
 	return nil, nil // null on either side
 }
 
+// between gives the time from one moment to another, which can be longer than a time.Duration.
+func between(a, b time.Time) span {
+	const day = 24 * 60 * 60
+	seconds := a.Unix() - b.Unix()
+	rest := time.Duration(seconds%day)*time.Second + time.Duration(a.Nanosecond()-b.Nanosecond())
+	return span{days: seconds / day, hours: rest}
+}
+
 func textCall(params ...any) (any, error) {
-	test, subject, with := params[0].(string), params[1], params[2]
+	test, subject, with := params[1].(string), params[2], params[3]
 	if isNull(subject) || isNull(with) {
 		return false, nil
 	}
@@ -163,11 +170,14 @@ func textCall(params ...any) (any, error) {
 	if !ok {
 		return false, runtimeError("%s works on texts", test)
 	}
-	if pattern, ok := with.(*regexp.Regexp); ok {
+	if p, ok := with.(*pattern); ok {
 		if len(text) > subjectLimit {
 			return false, runtimeError("matches works on texts of at most %d KiB", subjectLimit>>10)
 		}
-		return pattern.MatchString(text), nil
+		if err := view(environmentOf(params[0])).meter().match(len(text) * p.size); err != nil {
+			return false, err
+		}
+		return p.MatchString(text), nil
 	}
 	part, ok := with.(string)
 	switch {
@@ -270,8 +280,16 @@ type quantifier struct {
 
 // meter counts what one notification's conditions do with an event.
 type meter struct {
-	rows    int
-	started time.Time
+	rows, work, steps int
+	started           time.Time
+}
+
+// late says that the time is used up.
+func (m *meter) late() bool {
+	if m.started.IsZero() {
+		m.started = time.Now()
+	}
+	return time.Since(m.started) > patience
 }
 
 // meter gives the one of these conditions.
@@ -283,16 +301,24 @@ func (v view) meter() *meter {
 	return m
 }
 
+// matchLimit bounds the steps of all patterns, each of which takes some nanoseconds.
+const matchLimit = 20_000_000
+
+// match counts the steps that a pattern can take.
+func (m *meter) match(steps int) error {
+	if m.steps += steps; m.steps > matchLimit {
+		return runtimeError("the patterns take too much work on texts of this length")
+	}
+	return nil
+}
+
 // look counts rows, and stops what is too much, or takes too long: a pattern can be slow on every row.
 func (m *meter) look(rows int) error {
-	if m.started.IsZero() {
-		m.started = time.Now()
-	}
 	m.rows += rows
 	switch {
 	case m.rows > rowsLimit:
 		return runtimeError("the conditions look at more than %d rows", rowsLimit)
-	case time.Since(m.started) > patience:
+	case m.late():
 		return runtimeError("the conditions take too long")
 	default:
 		return nil

@@ -72,6 +72,29 @@ func TestHostileConditionsStayWithinTimeAndMemory(t *testing.T) { //nolint:paral
 	}
 }
 
+// TestManyTextsTogetherStayWithinTheirWork: each language alone is fine, and all of them together are too much.
+func TestManyTextsTogetherStayWithinTheirWork(t *testing.T) {
+	t.Parallel()
+	c := compiled(t, func(n *Notification) {
+		n.Recipients = nil
+		for i := range VariantLimit {
+			locale := fmt.Sprintf("%c%c", 'a'+i/26, 'a'+i%26)
+			n.Variants = append(n.Variants, Variant{Locale: locale, Message: strings.Repeat(`{{ doc.items.name | title | truncate 10 }}`, 1)})
+			n.Recipients = append(n.Recipients, Recipient{ListID: locale})
+		}
+	})
+	shop := hostileShop()
+	shop.lists = map[string][]ListEntry{}
+	for i := range VariantLimit {
+		locale := fmt.Sprintf("%c%c", 'a'+i/26, 'a'+i%26)
+		shop.lists[locale] = []ListEntry{{Email: locale + "@example.com", Locale: locale}}
+	}
+	scope, _ := loaded(t, c, shop, Scope{Doc: hostileOrder()})
+	if o := c.Decide(scope, plainAddresses{}); o.Decision != Invalid {
+		t.Errorf("it decided %s: %s", o.Decision, o.Reason)
+	}
+}
+
 func TestHostileTemplatesStayWithinTimeAndMemory(t *testing.T) { //nolint:paralleltest // it measures the whole process
 	loop := "{% for a in doc.items %}"
 	for name, text := range map[string]string{

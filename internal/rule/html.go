@@ -153,7 +153,7 @@ func htmlError(err error, holes []*placeholder) error {
 // render gives the HTML with its values filled in.
 func (b *htmlBody) render(v view) (string, error) {
 	var out cappedBuffer
-	err := b.escaped.Execute(&out, frame{body: b, view: v, work: &rendering{}})
+	err := b.escaped.Execute(&out, frame{body: b, view: v, work: &rendering{meter: v.meter()}})
 	var own *Error
 	switch {
 	case err == nil:

@@ -9,6 +9,8 @@ type Scope struct {
 	// At is when the change happened: today() and now() are of that moment.
 	At time.Time
 
+	// meter counts what the notification does with the change, in all of its conditions and texts.
+	meter *meter
 	lists map[string][]ListEntry
 	found map[*query][]Document
 }

@@ -11,10 +11,13 @@ const (
 	// iterationLimit bounds the turns of all loops.
 	iterationLimit = 10_000
 	// workLimit bounds the bytes that go through placeholders and their filters; a condition counts as conditionWork.
-	workLimit     = 4 << 20
+	workLimit = 4 << 20
+	// allWorkLimit bounds that of all texts of one notification and event: languages, variables, files.
+	allWorkLimit  = 8 * workLimit
 	conditionWork = 200
-	// patience bounds the time, for what the counting does not see.
-	patience = time.Second
+	// patience bounds the time of one notification and event, for what the counting does not see. It is long: on a busy
+	// machine the clock runs for others.
+	patience = 5 * time.Second
 )
 
 // blockCondition compiles the condition of {% if … %}.
@@ -28,17 +31,16 @@ func blockCondition(line string, names *scopeNames) (*condition, error) {
 
 // rendering is one text on its way out.
 type rendering struct {
-	turns   int
-	work    int
-	started time.Time
+	turns int
+	work  int
+	meter *meter
 }
 
 // spend counts work, and stops what is too much.
 func (r *rendering) spend(work int, place position) error {
-	if r.started.IsZero() {
-		r.started = time.Now()
-	}
-	if r.work += work; r.work > workLimit || time.Since(r.started) > patience {
+	r.work += work
+	r.meter.work += work
+	if r.work > workLimit || r.meter.work > allWorkLimit || r.meter.late() {
 		return templateError(place, "filling in this text takes too much work: shorten it, or its loops")
 	}
 	return nil
@@ -53,7 +55,7 @@ type textRendering struct {
 // render writes the text with its placeholders filled in, once: a value that holds braces is a value. More than
 // textOutputLimit bytes are an error.
 func (t template) render(v view) (string, error) {
-	r := &textRendering{}
+	r := &textRendering{rendering: rendering{meter: v.meter()}}
 	if err := r.nodes(t, v); err != nil {
 		return "", err
 	}

@@ -35,12 +35,12 @@ func (s Rows) Dated(ctx context.Context, m *catalog.Model, p DatedPage) (rows []
 	for _, key := range m.PrimaryKey {
 		query = query.Order(orderBy(key))
 	}
-	rows, cut, err := snapshots(query.Limit(p.Limit), m)
+	rows, cut, err := snapshots(query.Limit(p.Limit), m, m.Fields)
 	switch {
-	case err != nil && lost(err):
-		return nil, false, fmt.Errorf("store: read dated rows of %s: %w", m.Name, err)
-	case err != nil:
+	case err != nil && final(err):
 		return nil, false, rule.ErrUnreadable
+	case err != nil:
+		return nil, false, fmt.Errorf("store: read dated rows of %s: %w", m.Name, err)
 	default:
 		return rows, cut || len(rows) == p.Limit, nil
 	}

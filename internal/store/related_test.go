@@ -80,6 +80,50 @@ func TestRowsAreFoundByTheValuesOfTheirFields(t *testing.T) {
 	})
 }
 
+func TestColumnsMayHaveAnyName(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		names := []string{"order", "group", "user", "from", "select", "end", "Name", "first name"}
+		m := &catalog.Model{Name: "odd", PrimaryKey: []string{"id"}, Fields: []rule.Field{{Name: "id", Type: rule.Integer}}}
+		columns, values := `"id" BIGINT`, "1"
+		for _, name := range names {
+			m.Fields = append(m.Fields, rule.Field{Name: name, Type: rule.String})
+			columns, values = columns+`, "`+name+`" TEXT`, values+", 'mine'"
+		}
+		for _, statement := range []string{"CREATE TABLE odd (" + columns + ")", "INSERT INTO odd VALUES (" + values + ")"} {
+			if err := db.Exec(statement).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		rows := store.Rows{DB: db}
+		found, err := rows.Matching(t.Context(), m, []rule.Equal{{Field: "order", Value: "mine"}}, 10)
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%d rows, %v", len(found), err)
+		}
+		one, err := rows.Row(t.Context(), m, "1")
+		if err != nil || string(one) != string(found[0]) || strings.Count(string(one), `"mine"`) != len(names) {
+			t.Errorf("row %s, %v", one, err)
+		}
+	})
+}
+
+func TestMomentsAreFoundByTheirOwnValue(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		makeParts(t, db)
+		for i := range 50 {
+			moment := time.Date(2026, 7, 11, 12, 0, 0, (i*7919+13)*1000, time.UTC)
+			if err := db.Exec("UPDATE parts SET due = ? WHERE id = 2", moment).Error; err != nil {
+				t.Fatal(err)
+			}
+			found, err := store.Rows{DB: db}.Matching(t.Context(), parts, []rule.Equal{{Field: "due", Value: moment}}, 10)
+			if err != nil || len(found) != 1 {
+				t.Errorf("%s: %d rows, %v", moment, len(found), err)
+			}
+		}
+	})
+}
+
 func TestDecimalsAreReadWithEveryDigitThatTheDatabaseKeeps(t *testing.T) {
 	t.Parallel()
 	db := testdb.Postgres(t) // SQLite has no exact decimals

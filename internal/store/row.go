@@ -36,7 +36,10 @@ func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMe
 		}
 		query = query.Where(map[string]any{column: value})
 	}
-	found, _, err := snapshots(query.Limit(1), m)
+	found, _, err := snapshots(query.Limit(1), m, m.Fields)
+	if err != nil && strings.HasPrefix(stateOf(err), dataException) {
+		return nil, ErrNotFound // a key of another form than the column takes
+	}
 	if err != nil {
 		return nil, fmt.Errorf("store: read a row of %s: %w", m.Name, err)
 	}
@@ -49,15 +52,15 @@ func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMe
 // snapshots reads the rows of a query in the form that the catalog describes. Every value is taken as the driver gives
 // it: gorm would give all rows the types of the first one, and SQLite keeps 12 and 12.5 in one column as two types.
 // It stops after bytesLimit; cut says that it did.
-func snapshots(query *gorm.DB, m *catalog.Model) (found []json.RawMessage, cut bool, err error) {
-	rows, err := query.Select(columnsOf(m)).Rows()
+func snapshots(query *gorm.DB, m *catalog.Model, fields []rule.Field) (found []json.RawMessage, cut bool, err error) {
+	rows, err := query.Clauses(clause.Select{Columns: columnsOf(fields)}).Rows()
 	if err != nil {
 		return nil, false, err
 	}
 	size := 0
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		values, targets := make([]any, len(m.Fields)), make([]any, len(m.Fields))
+		values, targets := make([]any, len(fields)), make([]any, len(fields))
 		for i := range values {
 			targets[i] = &values[i]
 		}
@@ -65,7 +68,7 @@ func snapshots(query *gorm.DB, m *catalog.Model) (found []json.RawMessage, cut b
 			return nil, false, err
 		}
 		row := make(map[string]any, len(values))
-		for i, f := range m.Fields {
+		for i, f := range fields {
 			row[f.Name] = values[i]
 		}
 		snapshot := catalog.EncodeColumns(m, row)
@@ -88,10 +91,11 @@ func alive(query *gorm.DB, m *catalog.Model) *gorm.DB {
 	return query.Where(map[string]any{m.SoftDelete: nil})
 }
 
-func columnsOf(m *catalog.Model) []string {
-	columns := make([]string, len(m.Fields))
-	for i, f := range m.Fields {
-		columns[i] = f.Name
+// columnsOf names the columns in a form that gorm quotes: a column may be called order, or user.
+func columnsOf(fields []rule.Field) []clause.Column {
+	columns := make([]clause.Column, len(fields))
+	for i, f := range fields {
+		columns[i] = clause.Column{Name: f.Name}
 	}
 	return columns
 }

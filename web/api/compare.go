@@ -19,6 +19,8 @@ import (
 const (
 	compareDefault = 50
 	compareMax     = 500
+	// comparePatience bounds a comparison of slow notifications.
+	comparePatience = 20 * time.Second
 	// compareTexts is how many of the events that differ are shown with their texts.
 	compareTexts = 50
 )
@@ -129,7 +131,11 @@ func (a *API) compared(ctx context.Context, reader rule.Reader, both comparing, 
 			before = nil // it has become invalid: there is nothing to compare with
 		}
 	}
+	deadline := time.Now().Add(comparePatience)
 	for _, e := range events {
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			break // what has been checked is said
+		}
 		item := comparedEvent{EventID: e.ID, Key: e.Key, Action: e.Action, CreatedAt: e.CreatedAt.UTC()}
 		if item.After, err = a.outcomeOf(ctx, reader, both.after, after, e); err != nil {
 			return result, err
