@@ -16,7 +16,7 @@ func EncodeColumns(m *Model, values map[string]any) []byte {
 		}
 		name, _ := json.Marshal(field.Name) // a string always encodes
 		snapshot = append(append(snapshot, name...), ':')
-		encoded, err := encodeColumn(field.Type, values[field.Name])
+		encoded, err := encodeColumn(field, values[field.Name])
 		if err != nil {
 			encoded = []byte("null")
 		}
@@ -25,12 +25,16 @@ func EncodeColumns(m *Model, values map[string]any) []byte {
 	return append(snapshot, '}')
 }
 
-func encodeColumn(kind rule.FieldType, value any) ([]byte, error) {
-	stored, err := columnValue(kind, value)
+func encodeColumn(field rule.Field, value any) ([]byte, error) {
+	stored, err := columnValue(field.Type, value)
 	if err != nil || stored == nil {
 		return []byte("null"), err
 	}
-	return appendValue(nil, kind, -1, stored)
+	scale := -1
+	if field.Scale > 0 { // SQLite drops the zeros at the end
+		scale = field.Scale
+	}
+	return appendValue(nil, field.Type, scale, stored)
 }
 
 func columnValue(kind rule.FieldType, value any) (any, error) {

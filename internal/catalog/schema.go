@@ -77,6 +77,9 @@ func describeField(f *schema.Field) (rule.Field, error) {
 	if text := settings["LABEL"]; text != "" {
 		described.Label = text
 	}
+	if described.Type == rule.Decimal {
+		described.Scale = max(0, scaleOf(f))
+	}
 	switch held := strings.ToLower(settings["ADDRESS"]); held {
 	case "", rule.HoldsEmail, rule.HoldsNumber:
 		described.Address = held

@@ -195,7 +195,7 @@ func (v *validation) alertField(unit AlertUnit) {
 		case !ok:
 			v.errs.add("date_field", "%s", unknownField(v.model.Name, n.DateField, v.model.Fields))
 		case field.Type != Date && field.Type != DateTime:
-			v.errs.add("date_field", "%s is a %s field: choose one that holds a date", field.Name, field.Type)
+			v.errs.add("date_field", "%s is %s: choose one that holds a date", field.Name, field.Type.called())
 		case field.Type == Date && unit != Days:
 			v.errs.add("alert_unit", "%s holds days without a time: count in days", field.Name)
 		}

@@ -193,6 +193,6 @@ func (v *validation) attachment(field string, a Attachment) {
 	case err != nil:
 		v.errs.add(field+".document_field", "%s", err)
 	case found.field.Type != String:
-		v.errs.add(field+".document_field", "%s is a %s field: a text field with a path or an address of a file is needed", found, found.field.Type)
+		v.errs.add(field+".document_field", "%s is %s: a text field with a path or an address of a file is needed", found, found.field.Type.called())
 	}
 }

@@ -141,9 +141,11 @@ func TestCallsThatAreWrongAreRefusedWithTheirColumn(t *testing.T) {
 		`any(item.price > 1 for item in doc.status)`:            "has no rows to look at",
 		`any(item.price > 1 for item in doc.items`:              "( is never closed",
 		`any(any(any(c.price > 1 for c in doc.items) for b in doc.items) for a in doc.items)`: "2 deep at most",
-		`item.price > 1`:      "unknown name item",
-		`$env == 1`:           "unexpected '$'",
-		`doc.status contains`: "unexpected the end of the line",
+		`item.price > 1`:           "unknown name item",
+		`$env == 1`:                "unexpected '$'",
+		`doc.status startwith "a"`: "unexpected startwith: did you mean startswith?",
+		`doc.status == “A”`:        "unexpected “: write straight quotes",
+		`doc.status contains`:      "unexpected the end of the line",
 	} {
 		n := notification()
 		n.Conditions = line
@@ -203,6 +205,8 @@ func TestAChangeFromOrToAValueIsWaitedFor(t *testing.T) {
 	}{
 		"a second field's typo": {func(n *Notification) { n.ValueChangeFields = []string{"status", "quantty"} }, "value_change_fields[1]", "did you mean quantity?"},
 		"a value of no number":  {func(n *Notification) { n.ValueChangeField, n.ValueChangeTo = "quantity", text("x") }, "value_change_to", "quantity must be a whole number"},
+		"a value of no boolean": {func(n *Notification) { n.ValueChangeField, n.ValueChangeTo = "paid", text("yes") }, "value_change_to", "paid must be True or False"},
+		"a value of no decimal": {func(n *Notification) { n.ValueChangeField, n.ValueChangeTo = "amount", text("x") }, "value_change_to", "amount must be a number such as 12.50"},
 		"a value of no date":    {func(n *Notification) { n.ValueChangeField, n.ValueChangeFrom = "due", text("x") }, "value_change_from", "due must be a date"},
 		"too many": {func(n *Notification) {
 			for i := range 21 {

@@ -146,6 +146,10 @@ func htmlError(err error, holes []*placeholder) error {
 		message = strings.ReplaceAll(message, holeAction(i), holes[i].source)
 	}
 	own.Line = unsafe.Line
+	if unsafe.ErrorCode == htmltemplate.ErrEndContext {
+		own.Message = "the HTML ends within a tag or an attribute: close it (a quote or a > may be missing)"
+		return own
+	}
 	own.Message = "a value cannot be made safe in this HTML: " + message
 	return own
 }

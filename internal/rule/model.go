@@ -17,6 +17,14 @@ const (
 	JSON     FieldType = "json"     // any JSON value
 )
 
+// called names the type in a message.
+func (t FieldType) called() string {
+	if t == Integer {
+		return "an integer field"
+	}
+	return "a " + string(t) + " field"
+}
+
 // Field is one column of a model.
 type Field struct {
 	Name  string    `json:"name"`
@@ -24,6 +32,8 @@ type Field struct {
 	Type  FieldType `json:"type"`
 	// Nullable fields can hold null, whatever their type.
 	Nullable bool `json:"nullable"`
+	// Scale is the number of decimal places that a decimal column keeps; zero when it is not known.
+	Scale int `json:"scale,omitempty"`
 	// Address says that the application has marked the field as one that holds an address: HoldsEmail or HoldsNumber.
 	Address string `json:"address,omitempty"`
 }

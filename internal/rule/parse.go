@@ -2,6 +2,8 @@ package rule
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -59,7 +61,18 @@ func conditionError(column int, format string, args ...any) error {
 	return &Error{Code: ConditionEvalFail, Message: fmt.Sprintf(format, args...), Column: column}
 }
 
-func unexpected(t token) error { return conditionError(t.column, "unexpected %s", t.describe()) }
+func unexpected(t token) error {
+	if t.kind == tokenName {
+		known := []Field{}
+		for _, word := range slices.Sorted(maps.Values(textTests)) {
+			known = append(known, Field{Name: word})
+		}
+		if near := nearest(t.text, known); near != "" {
+			return conditionError(t.column, "unexpected %s: did you mean %s?", t.text, near)
+		}
+	}
+	return conditionError(t.column, "unexpected %s", t.describe())
+}
 
 func (p *parser) peek() token { return p.tokens[p.at] }
 

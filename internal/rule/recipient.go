@@ -91,13 +91,20 @@ func (r Reader) documentSource(documentField string, c Channel, names *scopeName
 		return source, err
 	}
 	found, err := names.resolve(parts)
+	if err == nil && !found.rows && found.model != nil && found.field.Type != String {
+		// A foreign key is no address: it means the row that it leads to.
+		if relation, ok := relationBy(found.model, found.field.Name); ok {
+			parts[len(parts)-1] = relation.Name
+			found, err = names.resolve(parts)
+		}
+	}
 	switch {
 	case err != nil:
 		return source, err
 	case found.root == notifName:
 		return source, errors.New("a notification has no address: use a field of doc or old_doc")
 	case !found.rows && !holdsAddress(found.field.Type, c):
-		return source, fmt.Errorf("%s is a %s field and cannot hold an address for %s", found, found.field.Type, c)
+		return source, fmt.Errorf("%s is %s and cannot hold an address for %s", found, found.field.Type.called(), c)
 	case found.rows && len(found.hops) == 0:
 		return source, fmt.Errorf("%s is a whole row: name a field, such as %s.%s", found, found, exampleField(found))
 	}

@@ -57,7 +57,7 @@ func (v *validation) recipients() {
 func (v *validation) recipient(field string, row Recipient) {
 	v.address(field+".address", row.Address)
 	if row.ListID != "" && v.reader.HasList != nil && !v.reader.HasList(row.ListID) {
-		v.errs.add(field+".list_id", "there is no such list any more: choose another")
+		v.errs.add(field+".list_id", "there is no such list: choose another")
 	}
 	if v.names == nil || v.errs["channel"] != "" {
 		return

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func queryField(field string, c Channel, rowNames *scopeNames) ([]path, error) {
 		return nil, err
 	}
 	if !holdsAddress(found.field.Type, c) {
-		return nil, fmt.Errorf("%s is a %s field and cannot hold an address for %s", field, found.field.Type, c)
+		return nil, fmt.Errorf("%s is %s and cannot hold an address for %s", field, found.field.Type.called(), c)
 	}
 	return []path{found}, nil
 }
@@ -70,7 +71,7 @@ func compileMatch(match Match, m *Model, names *scopeNames) (queryMatch, error) 
 		return queryMatch{}, unknownField(m.Name, match.Field, m.Fields)
 	}
 	if field.Type == JSON || field.Type == Bytes || field.Type == Time {
-		return queryMatch{}, fmt.Errorf("%s is a %s field: fields of that type cannot be compared here", field.Name, field.Type)
+		return queryMatch{}, fmt.Errorf("%s is %s: fields of that type cannot be compared here", field.Name, field.Type.called())
 	}
 	if strings.HasPrefix(match.Value, docName+".") || strings.HasPrefix(match.Value, oldDocName+".") {
 		found, err := names.value(strings.Split(match.Value, "."))
@@ -78,7 +79,7 @@ func compileMatch(match Match, m *Model, names *scopeNames) (queryMatch, error) 
 			return queryMatch{}, err
 		}
 		if kindsOfFields[found.field.Type] != kindsOfFields[field.Type] {
-			return queryMatch{}, fmt.Errorf("%s is a %s field and %s a %s field: they cannot be equal", field.Name, field.Type, found, found.field.Type)
+			return queryMatch{}, fmt.Errorf("%s is %s and %s %s: they cannot be equal", field.Name, field.Type.called(), found, found.field.Type.called())
 		}
 		return queryMatch{field: field.Name, path: &found}, nil
 	}
@@ -99,9 +100,17 @@ func constantIn(t FieldType, text string, zone *time.Location) (any, error) {
 		return true, nil
 	case t == Boolean && strings.EqualFold(text, "false"):
 		return false, nil
+	case t == Boolean:
+		return nil, errors.New("True or False")
+	case t == Decimal:
+		value, err := decodeValue(t, json.Number(strings.TrimSpace(text)))
+		if err != nil {
+			return nil, errors.New("a number such as 12.50")
+		}
+		return value, nil
 	case t == JSON || t == Bytes:
 		return nil, fmt.Errorf("of another type: %s fields cannot be compared here", t)
-	case t == Integer || t == Float || t == Decimal:
+	case t == Integer || t == Float:
 		return decodeValue(t, json.Number(strings.TrimSpace(text)))
 	default:
 		moment, err := parseMomentIn(t, strings.TrimSpace(text), zone)

@@ -43,6 +43,7 @@ func TestARelationTokenFindsTheRelatedRowsAddress(t *testing.T) {
 		"silque.old_doc.customer.shop.Customer":                 "ann@example.com",
 		"silque.doc.customer":                                   "ann@example.com",
 		"silque.doc.customer.customers":                         "ann@example.com",
+		"customer_id":                                           "ann@example.com",
 		"doc.customer":                                          "ann@example.com",
 		"customer":                                              "ann@example.com",
 		"doc.customer.manager.work_mail":                        "mo@example.com",

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // template is a text with placeholders, choices and loops, in the order in which they stand.
@@ -181,6 +182,14 @@ func templateError(place position, format string, args ...any) error {
 	return &Error{
 		Code: TemplateParseFail, Message: fmt.Sprintf(format, args...), Line: place.line, Column: place.column,
 	}
+}
+
+// fixed counts the characters that are sent whatever the row holds.
+func (t template) fixed() (characters int) {
+	for _, n := range t {
+		characters += utf8.RuneCountInString(n.literal)
+	}
+	return characters
 }
 
 // unreadable lists what is wrong with the placeholders themselves, whatever the model.

@@ -45,11 +45,14 @@ func (t token) is(text string) bool {
 // signHints help people who come from other languages.
 var signHints = map[string]string{
 	"=": "write == to compare", "&&": "write and", "||": "write or", "!": "write not", "<>": "write !=",
+	"“": "write straight quotes, such as \"A\"", "”": "write straight quotes, such as \"A\"", "„": "write straight quotes, such as \"A\"",
+	"‘": "write straight quotes, such as 'A'", "’": "write straight quotes, such as 'A'",
 	"**": "powers are not available", "//": "whole-number division is not available",
 }
 
 // signs are the signs of a condition, the longer ones first.
 var signs = []string{
+	"“", "”", "„", "‘", "’",
 	"&&", "||", "<>", "**", "//", "==", "!=", "<=", ">=", "=", "!", "<", ">", "+", "-", "*", "/", "%", "(", ")", "[", "]", ",", ".",
 }
 

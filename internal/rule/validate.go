@@ -126,7 +126,9 @@ func (v *validation) texts(title, message, html string, field func(name string) 
 		v.errs.add(field("html_message"), "only an email can have an HTML message")
 	}
 	v.template(field("title"), title)
-	v.template(field("message"), message)
+	if t, ok := v.template(field("message"), message); ok && v.n.Channel != Email && t.fixed() > NumberTextLimit {
+		v.errs.add(field("message"), "the text has %d characters besides its placeholders, and %s takes %d: shorten it", t.fixed(), v.n.Channel, NumberTextLimit)
+	}
 	if t, ok := v.template(field("html_message"), html); ok && html != "" {
 		if _, err := newHTMLBody(t); err != nil {
 			v.errs.add(field("html_message"), "%s", err)

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,25 @@ func TestRowsAreFoundByTheValuesOfTheirFields(t *testing.T) {
 			found, err := rows.Matching(t.Context(), parts, test.where, 10)
 			if err != nil || len(found) != test.want {
 				t.Errorf("%s: %d rows, %v; want %d", name, len(found), err, test.want)
+			}
+		}
+	})
+}
+
+func TestDecimalsHaveThePlacesOfTheirColumn(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		makeParts(t, db)
+		scaled := *parts
+		scaled.Fields = slices.Clone(parts.Fields)
+		scaled.Fields[2].Scale = 2
+		all, err := store.Rows{DB: db}.Matching(t.Context(), &scaled, nil, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{`"price":"2499.00"`, `"price":"1234.50"`, `"price":"0.10"`} {
+			if !strings.Contains(string(all[i]), want) {
+				t.Errorf("row %s, want %s", all[i], want)
 			}
 		}
 	})

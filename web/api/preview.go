@@ -63,6 +63,8 @@ type previewMessage struct {
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
 	HTML    string `json:"html"`
+	// Details are what its first message needs besides: copies, reply-to, WhatsApp template, files; null when nothing.
+	Details *rule.Details `json:"details"`
 }
 
 // previewRecipient is one address found. Problem is empty for one that would get the message; Detail explains it.
@@ -280,7 +282,11 @@ func messagesOf(o rule.Outcome) []previewMessage {
 	messages := []previewMessage{}
 	for _, m := range o.Messages {
 		if !slices.ContainsFunc(messages, func(known previewMessage) bool { return known.Locale == m.Locale }) {
-			messages = append(messages, previewMessage{Locale: m.Locale, Subject: m.Subject, Text: m.Text, HTML: m.HTML})
+			one := previewMessage{Locale: m.Locale, Subject: m.Subject, Text: m.Text, HTML: m.HTML}
+			if !m.Details.IsZero() {
+				one.Details = &m.Details
+			}
+			messages = append(messages, one)
 		}
 	}
 	return messages
