@@ -205,7 +205,7 @@ func TestAChangeFromOrToAValueIsWaitedFor(t *testing.T) {
 	}{
 		"a second field's typo": {func(n *Notification) { n.ValueChangeFields = []string{"status", "quantty"} }, "value_change_fields[1]", "did you mean quantity?"},
 		"a value of no number":  {func(n *Notification) { n.ValueChangeField, n.ValueChangeTo = "quantity", text("x") }, "value_change_to", "quantity must be a whole number"},
-		"a value of no boolean": {func(n *Notification) { n.ValueChangeField, n.ValueChangeTo = "paid", text("yes") }, "value_change_to", "paid must be True or False"},
+		"a value of no boolean": {func(n *Notification) { n.ValueChangeField, n.ValueChangeTo = "paid", text("yes") }, "value_change_to", "paid must be either True or False"},
 		"a value of no decimal": {func(n *Notification) { n.ValueChangeField, n.ValueChangeTo = "amount", text("x") }, "value_change_to", "amount must be a number such as 12.50"},
 		"a value of no date":    {func(n *Notification) { n.ValueChangeField, n.ValueChangeFrom = "due", text("x") }, "value_change_from", "due must be a date"},
 		"too many": {func(n *Notification) {

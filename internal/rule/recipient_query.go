@@ -101,7 +101,7 @@ func constantIn(t FieldType, text string, zone *time.Location) (any, error) {
 	case t == Boolean && strings.EqualFold(text, "false"):
 		return false, nil
 	case t == Boolean:
-		return nil, errors.New("True or False")
+		return nil, errors.New("either True or False")
 	case t == Decimal:
 		value, err := decodeValue(t, json.Number(strings.TrimSpace(text)))
 		if err != nil {
