@@ -25,7 +25,7 @@ func TestRegistrationWritesTheModelIntoTheDatabase(t *testing.T) {
 		for _, want := range []rule.Field{
 			{Name: "id", Label: "ID", Type: rule.Integer},
 			{Name: "number", Label: "Number", Type: rule.String},
-			{Name: "amount", Label: "Amount", Type: rule.Decimal},
+			{Name: "amount", Label: "Amount", Type: rule.Decimal, Scale: 2},
 			{Name: "weight", Label: "Weight", Type: rule.Float},
 			{Name: "paid", Label: "Paid", Type: rule.Boolean},
 			{Name: "due_date", Label: "Due date", Type: rule.Date, Nullable: true},
