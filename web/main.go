@@ -8,10 +8,10 @@ import (
 	"net"
 	"os"
 
-	"github.com/silquetech/silque-notifications/internal/address"
 	"github.com/silquetech/silque-notifications/internal/config"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/internal/wiring"
+	"github.com/silquetech/silque-notifications/internal/wiring/webapp"
 	"github.com/silquetech/silque-notifications/web/app"
 )
 
@@ -50,9 +50,5 @@ func serve(ctx context.Context, settings *config.Config, environ []string, stder
 	registered := wiring.RegisterInBackground(ctx, temporal, log)
 	defer registered()
 	log.Info("The web app listens", "addr", listener.Addr().String())
-	return app.New(app.Config{
-		DB: db, Temporal: temporal, TaskQueue: settings.Notify.TaskQueue, APIToken: settings.Notify.APIToken,
-		Addresses: address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion}, Rules: wiring.Rules(settings), Log: log,
-		Schedules: temporal.ScheduleClient(), AlertInterval: settings.Rules.AlertInterval,
-	}).Run(ctx, listener)
+	return app.New(webapp.Config(settings, db, temporal, log)).Run(ctx, listener)
 }

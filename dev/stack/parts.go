@@ -13,9 +13,9 @@ import (
 
 	"github.com/silquetech/silque-notifications/dev/sandbox"
 	"github.com/silquetech/silque-notifications/dev/shop"
-	"github.com/silquetech/silque-notifications/internal/address"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/internal/wiring"
+	"github.com/silquetech/silque-notifications/internal/wiring/webapp"
 	"github.com/silquetech/silque-notifications/notify"
 	"github.com/silquetech/silque-notifications/web/app"
 )
@@ -98,19 +98,16 @@ func (s *Stack) seedNotifications(ctx context.Context) error {
 
 func (s *Stack) newApp() *app.App {
 	demo := shop.New(s.db, s.log)
-	return app.New(app.Config{
-		DB: s.db, Temporal: s.temporal, TaskQueue: s.settings.Notify.TaskQueue, APIToken: s.Token(),
-		Addresses: address.Normalizer{DefaultRegion: s.settings.Notify.DefaultRegion},
-		Rules:     wiring.Rules(s.settings), Schedules: s.temporal.ScheduleClient(), AlertInterval: s.settings.Rules.AlertInterval,
-		OnRuleChange: s.rulesChanged,
-		Checks:       map[string]app.Check{"worker": s.workerReady},
-		Pages: func(r *gin.Engine) {
-			s.sandbox.Routes(r)
-			demo.Register(r)
-			s.startPage(r)
-		},
-		Log: s.log,
-	})
+	config := webapp.Config(s.settings, s.db, s.temporal, s.log)
+	config.APIToken = s.Token()
+	config.OnRuleChange = s.rulesChanged
+	config.Checks = map[string]app.Check{"worker": s.workerReady}
+	config.Pages = func(r *gin.Engine) {
+		s.sandbox.Routes(r)
+		demo.Register(r)
+		s.startPage(r)
+	}
+	return app.New(config)
 }
 
 // rulesChanged makes a changed notification count for the shop at once.

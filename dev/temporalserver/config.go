@@ -77,7 +77,7 @@ func serverConfig(listen addresses, data stores) *config.Config {
 		Persistence: config.Persistence{
 			DefaultStore:     mainStore,
 			VisibilityStore:  visibilityStore,
-			NumHistoryShards: 1, // SQLite has one writer, so more would only add bookkeeping
+			NumHistoryShards: data.shards,
 			DataStores: map[string]config.DataStore{
 				mainStore:       {SQL: data.main},
 				visibilityStore: {SQL: data.visibility},

@@ -26,6 +26,9 @@ type Options struct {
 	// files carry the server's version in their names, because no release migrates the
 	// SQLite files of another: a new version starts afresh and leaves the old files alone.
 	Dir string
+	// DatabaseURL, such as postgres://user:password@host:port/temporal, keeps the data in Postgres instead, in that
+	// database and in one with _visibility behind its name; both are made if they are missing. Dir is not used then.
+	DatabaseURL string
 	// Namespace is created if it is missing; DefaultNamespace if empty.
 	Namespace string
 	// Retention is how long finished workflows stay, DefaultRetention if 0; at least an

@@ -1,4 +1,4 @@
-// Package temporalserver runs a Temporal server inside this process, on SQLite, for
+// Package temporalserver runs a Temporal server inside this process, on SQLite or Postgres, for
 // development, tests and benchmarks. It is the real server, not an imitation.
 package temporalserver
 

@@ -33,7 +33,12 @@ import (
 type stores struct {
 	main, visibility *config.SQL
 	onDisk           bool
+	// shards is the number of history shards.
+	shards int32
 }
+
+// sqliteShards: SQLite has one writer, so more would only add bookkeeping.
+const sqliteShards = 1
 
 // filePragmas: with WAL and synchronous=NORMAL a killed process loses nothing; a power cut
 // can lose the last commits, which the relay repeats.
@@ -43,8 +48,11 @@ var filePragmas = map[string]string{
 }
 
 func openStores(ctx context.Context, o Options) (stores, error) {
+	if o.DatabaseURL != "" {
+		return openPostgres(ctx, o.DatabaseURL)
+	}
 	if o.Dir == "" {
-		return stores{main: inMemory(), visibility: inMemory()}, nil
+		return stores{main: inMemory(), visibility: inMemory(), shards: sqliteShards}, nil
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return stores{}, fmt.Errorf("make Temporal's data folder: %w", err)
@@ -57,6 +65,7 @@ func openStores(ctx context.Context, o Options) (stores, error) {
 		main:       inFile(filepath.Join(dir, "temporal-"+headers.ServerVersion+".db")),
 		visibility: inFile(filepath.Join(dir, "temporal-"+headers.ServerVersion+"-visibility.db")),
 		onDisk:     true,
+		shards:     sqliteShards,
 	}
 	for _, store := range []*config.SQL{s.main, s.visibility} {
 		if err := createSchema(ctx, store.DatabaseName); err != nil {

@@ -1,0 +1,23 @@
+// Package webapp puts the web app together from the settings, apart from wiring so that a worker need not carry a web
+// server.
+package webapp
+
+import (
+	"log/slog"
+
+	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/address"
+	"github.com/silquetech/silque-notifications/internal/config"
+	"github.com/silquetech/silque-notifications/internal/wiring"
+	"github.com/silquetech/silque-notifications/web/app"
+)
+
+// Config gives the web app what the settings say.
+func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger) app.Config {
+	return app.Config{
+		DB: db, Temporal: t, TaskQueue: c.Notify.TaskQueue, APIToken: c.Notify.APIToken,
+		Addresses: address.Normalizer{DefaultRegion: c.Notify.DefaultRegion}, Rules: wiring.Rules(c),
+		Schedules: t.ScheduleClient(), AlertInterval: c.Rules.AlertInterval, Log: log,
+	}
+}
