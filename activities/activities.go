@@ -54,13 +54,16 @@ type Ledger interface {
 	InForce(ctx context.Context, model string, triggers []rule.Trigger, revision int64) ([]*rule.Notification, error)
 	// Source reads related rows and saved lists. What it has read it may keep for the time of one event.
 	Source(models rule.Models) rule.Source
-	// Keep writes what an event came to, at once or not at all. Keeping it twice is the same as once.
-	Keep(ctx context.Context, workflowID string, r Resolution) error
+	// Keep writes what events came to, at once or not at all. Keeping it twice is the same as once.
+	Keep(ctx context.Context, workflowID string, r ...Resolution) error
 	// Unsent reads up to limit deliveries of the events that have not ended, oldest first.
 	Unsent(ctx context.Context, eventIDs []string, limit int) ([]Planned, error)
 	// Claim begins an attempt, unless the delivery has ended already.
 	// retryEventID names whose turn it is: a delivery that a person has had opened again since is left alone.
 	Claim(ctx context.Context, deliveryID, retryEventID string, now time.Time) (Claim, error)
+	// Advance records how attempts ended and begins others, at once or not at all. Each claim stands where its delivery
+	// stands in begin.
+	Advance(ctx context.Context, ended []Attempt, begin []SendInput, now time.Time) ([]Claim, error)
 	// Recorded says whether another delivery already has the provider's name for a message.
 	Recorded(ctx context.Context, providerID, deliveryID string) (bool, error)
 	// Finish records how an attempt ended.

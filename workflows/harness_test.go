@@ -270,11 +270,11 @@ func (l *faultyLedger) Fail(ctx context.Context, f activities.Failure, now time.
 	return l.Ledger.Fail(ctx, f, now)
 }
 
-func (l *faultyLedger) Keep(ctx context.Context, workflowID string, r activities.Resolution) error {
+func (l *faultyLedger) Keep(ctx context.Context, workflowID string, r ...activities.Resolution) error {
 	if l.fails(&l.failKeeps) {
 		return errAway
 	}
-	return l.Ledger.Keep(ctx, workflowID, r)
+	return l.Ledger.Keep(ctx, workflowID, r...)
 }
 
 func (l *faultyLedger) Settle(ctx context.Context, ids []string, now time.Time) error {

@@ -14,19 +14,69 @@ import (
 	"github.com/silquetech/silque-notifications/internal/store"
 )
 
-// Claim begins an attempt, unless the delivery has ended already. An attempt that a process left in the middle when it
-// died, and one that ended in doubt, may have reached the provider: the delivery is doubtful since the first of these
-// began, however many attempts came after it.
+// Claim begins one attempt, see Advance.
 func (l *Ledger) Claim(ctx context.Context, deliveryID, retryEventID string, now time.Time) (activities.Claim, error) {
-	before, attempt, err := l.deliveries.Claim(ctx, deliveryID, retryEventID, now)
+	claims, err := l.Advance(ctx, nil, []activities.SendInput{{DeliveryID: deliveryID, RetryEventID: retryEventID}}, now)
 	if err != nil {
 		return activities.Claim{}, err
 	}
-	if attempt == 0 {
+	return claims[0], nil
+}
+
+// Finish records how one attempt ended, see Advance.
+func (l *Ledger) Finish(ctx context.Context, a activities.Attempt) error {
+	_, err := l.Advance(ctx, []activities.Attempt{a}, nil, a.FinishedAt)
+	return err
+}
+
+// Advance records how attempts ended, and begins others unless their deliveries have ended already, at once or not at
+// all. An ended attempt makes its delivery sent, or pending until the workflow says that it was the last one. An attempt
+// that a process left in the middle when it died, and one that ended in doubt, may have reached the provider: the
+// delivery is doubtful since the first of these began, however many attempts came after it.
+func (l *Ledger) Advance(
+	ctx context.Context, ended []activities.Attempt, begin []activities.SendInput, now time.Time,
+) ([]activities.Claim, error) {
+	done, next := make([]store.Ended, len(ended)), make([]store.Begin, len(begin))
+	for i, a := range ended {
+		done[i] = endedOf(a)
+	}
+	for i, b := range begin {
+		next[i] = store.Begin{ID: b.DeliveryID, RetryEventID: b.RetryEventID}
+	}
+	begun, err := l.deliveries.Advance(ctx, done, next, now)
+	if err != nil {
+		return nil, err
+	}
+	claims := make([]activities.Claim, len(begun))
+	for i, b := range begun {
+		if claims[i], err = l.claimOf(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	return claims, nil
+}
+
+func endedOf(a activities.Attempt) store.Ended {
+	status := store.DeliveryPending
+	if a.Outcome == activities.Accepted {
+		status = store.DeliverySent
+	}
+	return store.Ended{
+		Attempt: store.Attempt{
+			DeliveryID: a.DeliveryID, Number: a.Number, Outcome: a.Outcome, Code: a.Code, Detail: a.Detail,
+			StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,
+		},
+		Status: status, ProviderID: a.ProviderID,
+	}
+}
+
+func (l *Ledger) claimOf(ctx context.Context, b store.Begun) (activities.Claim, error) {
+	before := b.Before
+	if b.Attempt == 0 {
 		return activities.Claim{Taken: before.Taken(), Suppressed: before.Status == store.DeliverySuppressed}, nil
 	}
 	claim := activities.Claim{
-		Attempt: attempt,
+		Attempt: b.Attempt,
 		Message: activities.Message{
 			DeliveryID: before.ID, Channel: before.Channel, To: before.Address,
 			Subject: before.Subject, Text: before.BodyText, HTML: before.BodyHTML,
@@ -34,13 +84,14 @@ func (l *Ledger) Claim(ctx context.Context, deliveryID, retryEventID string, now
 	}
 	if before.Details != nil {
 		if err := json.Unmarshal(before.Details, &claim.Message.Details); err != nil {
-			return activities.Claim{}, fmt.Errorf("ledger: details of delivery %s: %w", deliveryID, err)
+			return activities.Claim{}, fmt.Errorf("ledger: details of delivery %s: %w", before.ID, err)
 		}
 	}
 	if before.Attempts == 0 {
 		return claim, nil
 	}
-	claim.DoubtfulSince, err = l.doubtfulSince(ctx, deliveryID)
+	var err error
+	claim.DoubtfulSince, err = l.doubtfulSince(ctx, before.ID)
 	return claim, err
 }
 
@@ -67,19 +118,6 @@ func (l *Ledger) Recorded(ctx context.Context, providerID, deliveryID string) (b
 		return false, fmt.Errorf("ledger: look for a provider's message: %w", err)
 	}
 	return others > 0, nil
-}
-
-// Finish records how an attempt ended, and what that makes of the delivery: sent, or pending until the workflow says
-// that it was the last attempt.
-func (l *Ledger) Finish(ctx context.Context, a activities.Attempt) error {
-	status := store.DeliveryPending
-	if a.Outcome == activities.Accepted {
-		status = store.DeliverySent
-	}
-	return l.deliveries.Finish(ctx, store.Attempt{
-		DeliveryID: a.DeliveryID, Number: a.Number, Outcome: a.Outcome, Code: a.Code, Detail: a.Detail,
-		StartedAt: a.StartedAt, FinishedAt: a.FinishedAt,
-	}, status, a.ProviderID)
 }
 
 // Fail ends a delivery and writes the error log, at once or not at all. A delivery that was sent after all (its last

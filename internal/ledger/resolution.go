@@ -13,40 +13,65 @@ import (
 	"github.com/silquetech/silque-notifications/internal/store"
 )
 
-// Keep writes what an event came to, at once or not at all: its deliveries, its decisions, the errors met. Keeping it
+// Keep writes what events came to, at once or not at all: their deliveries, their decisions, the errors met. Keeping it
 // twice, or twice at the same moment, is the same as once: what a resolved event came to stays as it is, and a retry
 // event opens its delivery one time only, however late a repeated step comes.
-func (l *Ledger) Keep(ctx context.Context, workflowID string, r activities.Resolution) error {
+func (l *Ledger) Keep(ctx context.Context, workflowID string, resolutions ...activities.Resolution) error {
 	now := time.Now().UTC()
 	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		open, err := outbox.OpenTx(tx, r.EventID)
-		if err != nil || !open {
+		ids := make([]string, len(resolutions))
+		for i, r := range resolutions {
+			ids[i] = r.EventID
+		}
+		open, err := outbox.OpenTx(tx, ids...)
+		if err != nil {
 			return err
 		}
-		reason := r.Reason
-		if r.Reopen != "" {
-			if reason, err = l.reopen(tx, workflowID, r, now); err != nil {
+		var k kept
+		for _, r := range resolutions {
+			if !open[r.EventID] {
+				continue
+			}
+			if err := l.add(tx, &k, workflowID, r, now); err != nil {
 				return err
 			}
 		}
-		deliveries, err := deliveriesOf(workflowID, r, now)
-		if err != nil {
+		if err := l.deliveries.InsertTx(tx, k.deliveries); err != nil {
 			return err
 		}
-		if err := l.deliveries.InsertTx(tx, deliveries); err != nil {
+		if err := l.errors.RecordTx(tx, k.errors...); err != nil {
 			return err
 		}
-		if err := l.errors.RecordTx(tx, errorsOf(r)...); err != nil {
-			return err
-		}
-		decisions, err := json.Marshal(r.Decisions)
-		if err != nil {
-			return fmt.Errorf("ledger: decisions of event %s: %w", r.EventID, err)
-		}
-		return outbox.ResolveTx(tx, outbox.Resolution{
-			EventID: r.EventID, WorkflowID: workflowID, Reason: reason, Decisions: decisions, At: now,
-		})
+		return outbox.ResolveTx(tx, workflowID, now, k.resolutions...)
 	})
+}
+
+// kept is what one Keep writes.
+type kept struct {
+	deliveries  []*store.Delivery
+	errors      []*store.ErrorEntry
+	resolutions []outbox.Resolution
+}
+
+func (l *Ledger) add(tx *gorm.DB, k *kept, workflowID string, r activities.Resolution, now time.Time) (err error) {
+	reason := r.Reason
+	if r.Reopen != "" {
+		if reason, err = l.reopen(tx, workflowID, r, now); err != nil {
+			return err
+		}
+	}
+	deliveries, err := deliveriesOf(workflowID, r, now)
+	if err != nil {
+		return err
+	}
+	decisions, err := json.Marshal(r.Decisions)
+	if err != nil {
+		return fmt.Errorf("ledger: decisions of event %s: %w", r.EventID, err)
+	}
+	k.deliveries = append(k.deliveries, deliveries...)
+	k.errors = append(k.errors, errorsOf(r)...)
+	k.resolutions = append(k.resolutions, outbox.Resolution{EventID: r.EventID, Reason: reason, Decisions: decisions})
+	return nil
 }
 
 func deliveriesOf(workflowID string, r activities.Resolution, now time.Time) ([]*store.Delivery, error) {

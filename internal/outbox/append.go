@@ -10,7 +10,7 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// appendBatch bounds the rows of one INSERT: SQLite takes 32,766 parameters and Postgres 65,535, an event has 19.
+// appendBatch bounds the rows of one INSERT: SQLite takes 32,766 parameters and Postgres 65,535, an event has 21.
 const appendBatch = 500
 
 // Append writes events in tx, which is the caller's transaction: they are there when it commits, and were never there
@@ -26,6 +26,9 @@ func Append(tx *gorm.DB, events ...*Event) error {
 		}
 		if e.CreatedAt.IsZero() {
 			e.CreatedAt = now
+		}
+		if e.Lane == "" {
+			e.Lane = e.lane()
 		}
 		e.Status = Pending
 	}
@@ -43,6 +46,9 @@ func AppendOnce(tx *gorm.DB, e *Event) (id string, fresh bool, err error) {
 		return e.ID, true, err
 	}
 	e.ID, e.Status, e.CreatedAt = NewID(), Pending, time.Now().UTC()
+	if e.Lane == "" {
+		e.Lane = e.lane()
+	}
 	result := clean(tx).Clauses(clause.OnConflict{DoNothing: true}).Create(e)
 	if result.Error != nil {
 		return "", false, fmt.Errorf("outbox: append an event: %w", result.Error)

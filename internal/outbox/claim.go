@@ -33,39 +33,10 @@ func (b Batch) EventIDs() []string {
 
 // What a relay looks for. The conditions are those of the partial indexes, word for word: SQLite uses one only then.
 const (
-	waiting = "status = 'pending' AND batch_id IS NULL AND status <> 'settled'"
+	waiting = "status = 'pending' AND batch_id IS NULL"
 	claimed = "status = 'pending' AND batch_id IS NOT NULL"
 	started = "status = 'started'"
 )
-
-// Claim takes up to limit waiting events, oldest first, for this relay alone, and persists their batch ID. On Postgres
-// any number of relays claim at once without waiting for each other; SQLite lets one write at a time. An empty batch
-// means that nothing waits.
-func Claim(ctx context.Context, db *gorm.DB, limit int) (Batch, error) {
-	batchID := NewID()
-	batchExpression := "?"
-	if limit == 1 {
-		batchExpression = "id"
-	}
-	arguments := []any{limit, time.Now().UTC()}
-	if limit != 1 {
-		arguments = []any{limit, batchID, time.Now().UTC()}
-	}
-	var events []Claimed
-	err := db.WithContext(ctx).Raw(next(db, waiting, "id")+`UPDATE notify_events SET batch_id = `+batchExpression+`, claimed_at = ?
-		WHERE id IN (SELECT id FROM next) RETURNING id, model, action`, arguments...).Scan(&events).Error
-	if err != nil {
-		return Batch{}, fmt.Errorf("outbox: claim: %w", err)
-	}
-	if len(events) == 0 {
-		return Batch{}, nil
-	}
-	if limit == 1 {
-		batchID = events[0].ID
-	}
-	sort.Slice(events, func(i, j int) bool { return events[i].ID < events[j].ID })
-	return Batch{ID: batchID, Events: events}, nil
-}
 
 // MarkStarted says that Temporal has taken the batch's workflow. Events that the workflow has settled already keep that.
 func MarkStarted(ctx context.Context, db *gorm.DB, b Batch, workflowID string) error {
@@ -145,10 +116,6 @@ func Rebatch(ctx context.Context, db *gorm.DB, b Batch) (Batch, error) {
 // next is the head of a statement that takes events: it chooses them, and on Postgres locks them, exactly once. As a
 // plain subselect Postgres may run it again for every row, and then takes more than the limit.
 func next(db *gorm.DB, condition, order string) string {
-	lock := ""
-	if db.Name() == "postgres" {
-		lock = " FOR UPDATE SKIP LOCKED"
-	}
 	return "WITH next AS MATERIALIZED (SELECT id FROM notify_events WHERE " + condition +
-		" ORDER BY " + order + " LIMIT ?" + lock + ") "
+		" ORDER BY " + order + " LIMIT ?" + skipLocked(db) + ") "
 }

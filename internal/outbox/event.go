@@ -50,6 +50,9 @@ type Event struct {
 	Source   Source
 	// NotificationID is the one notification that an alert concerns; empty for every other event.
 	NotificationID string
+	// Lane says which events take turns with each other; Append fills it in where it is empty. Tenants whose changes must
+	// not wait for each other's have lanes of their own.
+	Lane string
 	// IdempotencyKey makes a second event with the same key the same event; nil when the caller gave none.
 	IdempotencyKey *string
 	Status         Status
@@ -68,6 +71,21 @@ type Event struct {
 	SettledAt  *time.Time
 	// CheckedAt is when the recovery last made sure that the event's workflow is alive.
 	CheckedAt *time.Time
+	// PassedAt is when every delivery of the event's workflow had been tried once, though some are to be tried again.
+	PassedAt *time.Time
+}
+
+// lane gives the lane of an event that names none: date alerts, which come in thousands, one for each notification;
+// changes one for each model; and one for each of the messages that a person waits for.
+func (e *Event) lane() string {
+	switch {
+	case e.NotificationID != "":
+		return "alert " + e.NotificationID
+	case e.Model == "":
+		return "by hand " + string(e.Action)
+	default:
+		return e.Model
+	}
 }
 
 // TableName is fixed by the migrations.

@@ -58,9 +58,14 @@ func TestWhatARelayAsksTouchesFewRowsHoweverLongTheHistory(t *testing.T) {
 			},
 			"unfinished events": func(db *gorm.DB) error { _, err := outbox.Unfinished(ctx, db, time.Minute, 100); return err },
 			"a new batch":       func(db *gorm.DB) error { _, err := outbox.Rebatch(ctx, db, batch); return err },
-			"a resolution":      func(db *gorm.DB) error { return outbox.ResolveTx(db, outbox.Resolution{EventID: batch.Events[0].ID}) },
-			"an open event":     func(db *gorm.DB) error { _, err := outbox.OpenTx(db, batch.Events[0].ID); return err },
-			"settled events":    func(db *gorm.DB) error { return outbox.Settle(ctx, db, batch.EventIDs(), time.Now().UTC()) },
+			"a resolution": func(db *gorm.DB) error {
+				return outbox.ResolveTx(db, "w", time.Now().UTC(), outbox.Resolution{EventID: batch.Events[0].ID})
+			},
+			"an open event":            func(db *gorm.DB) error { _, err := outbox.OpenTx(db, batch.Events[0].ID); return err },
+			"settled events":           func(db *gorm.DB) error { return outbox.Settle(ctx, db, batch.EventIDs(), time.Now().UTC()) },
+			"lanes and waiting events": func(db *gorm.DB) error { _, err := outbox.Waiting(ctx, db, 2); return err },
+			"a batch that has passed":  func(db *gorm.DB) error { _, err := outbox.Passed(ctx, db, batch.ID); return err },
+			"a pass":                   func(db *gorm.DB) error { return outbox.MarkPassed(ctx, db, batch.EventIDs(), time.Now().UTC()) },
 			"a known idempotency key": func(db *gorm.DB) error {
 				for range 2 {
 					e, key := change("1"), "known"

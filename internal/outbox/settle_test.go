@@ -17,11 +17,11 @@ func TestAnEventKeepsItsFirstResolution(t *testing.T) {
 		id, at := appended(t, db, 1)[0], time.Now().UTC().Truncate(time.Microsecond)
 		for i, reason := range []string{"first", "second"} {
 			open, err := outbox.OpenTx(db, id)
-			if err != nil || open != (i == 0) {
+			if err != nil || open[id] != (i == 0) {
 				t.Errorf("before resolution %d: open %v, error %v", i+1, open, err)
 			}
-			err = outbox.ResolveTx(db, outbox.Resolution{
-				EventID: id, WorkflowID: reason, Reason: reason, Decisions: outbox.Snapshot(`["` + reason + `"]`), At: at,
+			err = outbox.ResolveTx(db, reason, at, outbox.Resolution{
+				EventID: id, Reason: reason, Decisions: outbox.Snapshot(`["` + reason + `"]`),
 			})
 			if err != nil {
 				t.Fatal(err)

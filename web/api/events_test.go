@@ -171,9 +171,9 @@ func TestAnEventIsShownWithAllThatIsKnownOfIt(t *testing.T) {
 		if err := outbox.MarkStarted(t.Context(), db, batch, "send/"+id); err != nil {
 			t.Fatal(err)
 		}
-		resolution := outbox.Resolution{EventID: id, WorkflowID: "send/" + id, Reason: "condition false at line 1",
-			Decisions: outbox.Snapshot(`[{"notification_id":"` + anID + `","version":1,"outcome":"condition_false","detail":"line 1","deliveries":0}]`), At: now}
-		if err := outbox.ResolveTx(db, resolution); err != nil {
+		resolution := outbox.Resolution{EventID: id, Reason: "condition false at line 1",
+			Decisions: outbox.Snapshot(`[{"notification_id":"` + anID + `","version":1,"outcome":"condition_false","detail":"line 1","deliveries":0}]`)}
+		if err := outbox.ResolveTx(db, "send/"+id, now, resolution); err != nil {
 			t.Fatal(err)
 		}
 		d := delivered(func(d *store.Delivery) { d.EventID = id })

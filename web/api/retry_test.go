@@ -109,7 +109,7 @@ func TestARetryThatHadItsTryDoesNotSwallowTheNext(t *testing.T) {
 		}
 		first := retry()
 		// Its workflow has resolved it, and the delivery has failed again; only the end of the event is not written yet.
-		err := outbox.ResolveTx(db, outbox.Resolution{EventID: first, WorkflowID: "w", At: time.Now().UTC()})
+		err := outbox.ResolveTx(db, "w", time.Now().UTC(), outbox.Resolution{EventID: first})
 		if err != nil {
 			t.Fatal(err)
 		}
