@@ -29,6 +29,14 @@ type Activities struct {
 	// Observe is told of every attempt, for metrics; it may be nil.
 	Observe func(channel rule.Channel, outcome string, took time.Duration)
 
+	// Turns bounds the hand-overs at once, by channel; a channel without one has no bound.
+	Turns map[rule.Channel]*Turns
+	// Chunk is the most deliveries that are handed over by one activity when there are many at once; below two, each
+	// delivery always has an activity of its own.
+	Chunk int
+	// Passed is told of each workflow whose deliveries have all been tried once, or of which one was refused; it may be nil.
+	Passed func(ctx context.Context, workflowID string)
+
 	compiled compiledRules
 }
 
@@ -56,8 +64,8 @@ type Ledger interface {
 	Source(models rule.Models) rule.Source
 	// Keep writes what events came to, at once or not at all. Keeping it twice is the same as once.
 	Keep(ctx context.Context, workflowID string, r ...Resolution) error
-	// Unsent reads up to limit deliveries of the events that have not ended, oldest first.
-	Unsent(ctx context.Context, eventIDs []string, limit int) ([]Planned, error)
+	// Unsent reads up to limit deliveries of the events that have not ended, oldest first, those after the ID.
+	Unsent(ctx context.Context, eventIDs []string, after string, limit int) ([]Planned, error)
 	// Claim begins an attempt, unless the delivery has ended already.
 	// retryEventID names whose turn it is: a delivery that a person has had opened again since is left alone.
 	Claim(ctx context.Context, deliveryID, retryEventID string, now time.Time) (Claim, error)
@@ -70,8 +78,8 @@ type Ledger interface {
 	Finish(ctx context.Context, a Attempt) error
 	// Fail ends a delivery and writes the error log. Failing it twice is the same as once.
 	Fail(ctx context.Context, f Failure, now time.Time) error
-	// Settle ends events.
-	Settle(ctx context.Context, eventIDs []string, now time.Time) error
+	// Settle ends events, and says of open ones that every delivery has been tried once.
+	Settle(ctx context.Context, eventIDs, open []string, now time.Time) error
 }
 
 // Event is a captured change as Resolve sees it.

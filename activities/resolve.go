@@ -20,6 +20,8 @@ const planLimit = 500
 // ResolveInput names the events to resolve.
 type ResolveInput struct {
 	EventIDs []string `json:"event_ids"`
+	// After is the last delivery of the plan before, when that was cut at its limit.
+	After string `json:"after,omitempty"`
 }
 
 // Plan is what is to be sent.
@@ -30,10 +32,12 @@ type Plan struct {
 	Retry           RetryProfile `json:"retry"`
 	// More says that the plan was cut at its limit: resolve again when these have been sent.
 	More bool `json:"more,omitempty"`
+	// Chunk is the most deliveries of one chunk; zero: each delivery has an activity of its own.
+	Chunk int `json:"chunk,omitempty"`
 }
 
 // Resolve turns events into deliveries: which notifications fire, for whom, with what text. It writes the deliveries
-// (unique rows), every decision and every error in one transaction an event, and gives those that are still to be sent.
+// (unique rows), every decision and every error, of each event at once or not at all, and gives those that are still to be sent.
 // Repeating it changes nothing.
 func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (Plan, error) {
 	events, err := a.Ledger.Events(ctx, in.EventIDs)
@@ -49,7 +53,30 @@ func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (Plan, error)
 	if err != nil {
 		return Plan{}, a.unavailable("read the catalog", err)
 	}
+	if err := a.keepAll(ctx, events, models); err != nil {
+		return Plan{}, err
+	}
+	return a.plan(ctx, in)
+}
+
+// keepLimit is how many deliveries are gathered before they are written: it bounds the memory.
+const keepLimit = 1000
+
+// keepAll decides what the events come to, and writes it in as few commits as there may be.
+func (a *Activities) keepAll(ctx context.Context, events []Event, models rule.Models) error {
 	workflowID := activity.GetInfo(ctx).WorkflowExecution.ID
+	var resolutions []Resolution
+	deliveries := 0
+	keep := func() error {
+		if len(resolutions) == 0 {
+			return nil
+		}
+		if err := a.Ledger.Keep(ctx, workflowID, resolutions...); err != nil {
+			return a.unavailable("keep deliveries", err)
+		}
+		resolutions, deliveries = resolutions[:0], 0
+		return nil
+	}
 	for _, event := range events {
 		if event.Resolved {
 			continue
@@ -59,13 +86,16 @@ func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (Plan, error)
 			resolution, err = a.withFreshCatalog(ctx, event)
 		}
 		if err != nil {
-			return Plan{}, a.unavailable("read notifications", err)
+			return a.unavailable("read notifications", err)
 		}
-		if err := a.Ledger.Keep(ctx, workflowID, resolution); err != nil {
-			return Plan{}, a.unavailable("keep deliveries", err)
+		resolutions = append(resolutions, resolution)
+		if deliveries += len(resolution.Deliveries); deliveries >= keepLimit {
+			if err := keep(); err != nil {
+				return err
+			}
 		}
 	}
-	return a.plan(ctx, in.EventIDs)
+	return keep()
 }
 
 // withFreshCatalog decides once more what an event comes to: an application may have registered a model or a column a
@@ -87,12 +117,15 @@ func (r Resolution) mayBeOutdated() bool {
 }
 
 // plan reads what is to be sent.
-func (a *Activities) plan(ctx context.Context, eventIDs []string) (Plan, error) {
-	deliveries, err := a.Ledger.Unsent(ctx, eventIDs, planLimit+1)
+func (a *Activities) plan(ctx context.Context, in ResolveInput) (Plan, error) {
+	deliveries, err := a.Ledger.Unsent(ctx, in.EventIDs, in.After, planLimit+1)
 	if err != nil {
 		return Plan{}, a.unavailable("read deliveries", err)
 	}
 	plan := Plan{Deliveries: deliveries, Retry: a.Retry}
+	if a.Chunk > 1 {
+		plan.Chunk = a.Chunk
+	}
 	if len(deliveries) > planLimit {
 		plan.Deliveries, plan.More = deliveries[:planLimit], true
 	}

@@ -108,6 +108,14 @@ func FailureOf(d Planned, err error) Failure {
 	return f
 }
 
+// FailureBy is the failure of a delivery whose only attempt was refused.
+func FailureBy(d Planned, r Refused) Failure {
+	return Failure{
+		DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID, Channel: d.Channel,
+		RetryEventID: d.RetryEventID, Class: r.Class, Code: r.Code,
+	}
+}
+
 // codeWorkerLost is the code of a send whose worker did not come back.
 const codeWorkerLost = "worker_lost"
 

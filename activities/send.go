@@ -27,7 +27,12 @@ type SendResult struct {
 	Taken bool `json:"taken"`
 	// Suppressed: it was no longer of use to send it.
 	Suppressed bool `json:"suppressed,omitempty"`
+	// Later is how long to wait before the send is begun anew: the channel is to be slow, and no attempt was made.
+	Later time.Duration `json:"later,omitempty"`
 }
+
+// turnPatience is how long a single send waits for its turn: the time that is left then is enough for a hand-over.
+const turnPatience = 4 * time.Second
 
 // SendEmail hands an email to the mail server.
 func (a *Activities) SendEmail(ctx context.Context, in SendInput) (SendResult, error) {
@@ -47,6 +52,11 @@ func (a *Activities) SendWhatsApp(ctx context.Context, in SendInput) (SendResult
 // send makes one attempt: it claims the delivery, hands it over, and writes down how that ended. A delivery that the
 // provider has is never handed over again; one that it may have is asked for first, where the provider can answer.
 func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInput) (SendResult, error) {
+	granted, later := a.enter(ctx, channel, 1, turnPatience)
+	if granted == 0 {
+		return SendResult{Later: later}, nil
+	}
+	defer a.leave(channel, 1)
 	started := a.Now()
 	claim, err := a.Ledger.Claim(ctx, in.DeliveryID, in.RetryEventID, started)
 	if err != nil {
@@ -58,16 +68,21 @@ func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInpu
 	attempt := a.handOver(ctx, channel, claim)
 	attempt.DeliveryID, attempt.Number = in.DeliveryID, claim.Attempt
 	attempt.StartedAt, attempt.FinishedAt = started, a.Now()
-	if a.Observe != nil {
-		a.Observe(channel, attempt.Outcome, attempt.FinishedAt.Sub(started))
-	}
+	a.observe(channel, attempt.Attempt)
 	if err := a.finish(ctx, attempt.Attempt); err != nil {
 		return SendResult{}, a.interrupted("finish delivery "+in.DeliveryID, err)
 	}
 	if attempt.Outcome == Accepted {
 		return SendResult{Taken: true}, nil
 	}
+	a.passed(ctx) // it is tried again after a while, for which nothing else waits
 	return SendResult{}, refused(in.DeliveryID, claim.Attempt, Class(attempt.Outcome), attempt.Code, attempt.retryAfter)
+}
+
+func (a *Activities) observe(channel rule.Channel, attempt Attempt) {
+	if a.Observe != nil {
+		a.Observe(channel, attempt.Outcome, attempt.FinishedAt.Sub(attempt.StartedAt))
+	}
 }
 
 // ended is how a hand-over ended, with the wait that the provider asked for.

@@ -277,11 +277,11 @@ func (l *faultyLedger) Keep(ctx context.Context, workflowID string, r ...activit
 	return l.Ledger.Keep(ctx, workflowID, r...)
 }
 
-func (l *faultyLedger) Settle(ctx context.Context, ids []string, now time.Time) error {
+func (l *faultyLedger) Settle(ctx context.Context, ids, open []string, now time.Time) error {
 	if l.fails(&l.failSettles) {
 		return errAway
 	}
-	return l.Ledger.Settle(ctx, ids, now)
+	return l.Ledger.Settle(ctx, ids, open, now)
 }
 
 // awayDates is a database that is away for some scans, and then has two pages.

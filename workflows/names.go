@@ -19,6 +19,12 @@ func ChannelQueue(taskQueue string, channel rule.Channel) string {
 	return taskQueue + "-" + string(channel)
 }
 
+// ChunkQueue names the task queue of a channel's chunks, apart from ChannelQueue so that a single message never waits
+// behind thousands.
+func ChunkQueue(taskQueue string, channel rule.Channel) string {
+	return ChannelQueue(taskQueue, channel) + "-chunks"
+}
+
 // workflowIDPrefix makes the workflow ID of a batch; BatchOf is the inverse.
 const workflowIDPrefix = "send-notification-"
 

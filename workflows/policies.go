@@ -30,6 +30,12 @@ const (
 	// resolveTimeout has room for a thousand notifications that each read related rows from a slow database.
 	resolveTimeout = 10 * time.Minute
 
+	// chunkAttempts is how often a chunk is tried whose worker or database fails; then each delivery goes its way by itself.
+	chunkAttempts = 5
+	// parallelChunks bounds the chunks of one channel that a workflow has under way: one is worked on, and the next is
+	// there when it ends.
+	parallelChunks = 2
+
 	// parallelSends bounds the sends under way in one workflow; Temporal allows 2,000 pending activities.
 	parallelSends = 200
 )
@@ -54,6 +60,21 @@ func sendOptions(ctx workflow.Context, d activities.Planned, r activities.RetryP
 		RetryPolicy:         sendProfile(d.Retry.Or(r)),
 		Priority:            temporal.Priority{PriorityKey: d.Priority},
 		Summary:             string(d.Channel) + " · delivery " + d.ID,
+	}
+}
+
+// chunkOptions are those of one attempt at many deliveries of a channel, on its queue for such. Only a worker or a
+// database can fail it; what a provider refuses is its result.
+func chunkOptions(ctx workflow.Context, first activities.Planned, count int) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:           ChunkQueue(workflow.GetInfo(ctx).TaskQueueName, first.Channel),
+		StartToCloseTimeout: sendTimeout,
+		WaitForCancellation: true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: chunkAttempts,
+		},
+		Priority: temporal.Priority{PriorityKey: first.Priority},
+		Summary:  chunkSummary(first.Channel, count),
 	}
 }
 

@@ -40,44 +40,43 @@ func (t Tally) Outcome() Outcome {
 	}
 }
 
-// SendNotification brings events to their end: it resolves them to deliveries, sends each as an activity of its own,
-// records every failure in the error log, and settles the events. One recipient's failure never touches another's
+// SendNotification brings events to their end: it resolves them to deliveries, sends each, records every failure in the
+// error log, and settles the events. While the system is idle each delivery is an activity of its own; when there are
+// many at once, their first attempts are made in chunks, see firstPass. One recipient's failure never touches another's
 // message, so the workflow itself does not fail for it; the tally and the outcome attribute tell.
 func SendNotification(ctx workflow.Context, in SendNotificationInput) (Tally, error) {
-	tally := in.Before
-	for {
-		plan, err := resolve(ctx, in.EventIDs)
+	s := newSending(ctx, in)
+	for after := ""; ; {
+		plan, err := resolve(ctx, in.EventIDs, after)
 		if err != nil {
-			return tally, err
+			return s.tally, err
 		}
-		if err := announce(ctx, plan); err != nil {
-			return tally, err
+		if err := s.send(ctx, plan); err != nil {
+			return s.tally, err
 		}
-		if err := sendAll(ctx, plan, &tally); err != nil {
-			return tally, err
-		}
-		showProgress(ctx, tally)
 		if !plan.More {
 			break
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			in.Before = tally
-			return tally, workflow.NewContinueAsNewError(ctx, SendNotification, in)
+			s.awaitTroubled(ctx)
+			in.Before = s.tally
+			return s.tally, workflow.NewContinueAsNewError(ctx, SendNotification, in)
 		}
+		after = s.after
 	}
-	if err := settle(ctx, in.EventIDs); err != nil {
-		return tally, err
+	if err := s.settle(ctx); err != nil {
+		return s.tally, err
 	}
-	return tally, workflow.UpsertTypedSearchAttributes(ctx, OutcomeAttribute.ValueSet(string(tally.Outcome())))
+	return s.tally, workflow.UpsertTypedSearchAttributes(ctx, OutcomeAttribute.ValueSet(string(s.tally.Outcome())))
 }
 
 // resolve turns events into deliveries, and gives those that are still to be sent.
-func resolve(ctx workflow.Context, eventIDs []string) (plan activities.Plan, err error) {
+func resolve(ctx workflow.Context, eventIDs []string, after string) (plan activities.Plan, err error) {
 	var a *activities.Activities
 	options := bookkeepingOptions("resolve events to deliveries")
 	options.StartToCloseTimeout = resolveTimeout
 	ctx = workflow.WithLocalActivityOptions(ctx, options)
-	err = workflow.ExecuteLocalActivity(ctx, a.Resolve, activities.ResolveInput{EventIDs: eventIDs}).Get(ctx, &plan)
+	err = workflow.ExecuteLocalActivity(ctx, a.Resolve, activities.ResolveInput{EventIDs: eventIDs, After: after}).Get(ctx, &plan)
 	return plan, err
 }
 
@@ -88,35 +87,6 @@ func announce(ctx workflow.Context, plan activities.Plan) error {
 	}
 	return workflow.UpsertTypedSearchAttributes(ctx,
 		NotificationsAttribute.ValueSet(plan.NotificationIDs), OutcomeAttribute.ValueSet(string(OutcomeSending)))
-}
-
-// sendAll brings every delivery of the plan to its end, side by side. When a person cancels the workflow, the rest ends
-// as failed with the code canceled: waiting for a slot and for the siblings is not cancelled.
-func sendAll(ctx workflow.Context, plan activities.Plan, tally *Tally) error {
-	uncancelled, done := workflow.NewDisconnectedContext(ctx)
-	defer done()
-	slots := workflow.NewSemaphore(ctx, parallelSends)
-	siblings := workflow.NewWaitGroup(ctx)
-	for _, delivery := range plan.Deliveries {
-		if err := slots.Acquire(uncancelled, 1); err != nil {
-			return err
-		}
-		siblings.Add(1)
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			defer siblings.Done()
-			defer slots.Release(1)
-			switch deliver(ctx, delivery, plan.Retry) {
-			case delivered:
-				tally.Sent++
-			case notDelivered:
-				tally.Failed++
-			case suppressed:
-				tally.Suppressed++
-			}
-		})
-	}
-	siblings.Wait(uncancelled)
-	return nil
 }
 
 // end is what became of a delivery in this workflow.
@@ -140,18 +110,24 @@ func deliver(ctx workflow.Context, d activities.Planned, r activities.RetryProfi
 		}
 		return notDelivered // it had ended already
 	}
+	recordFailure(ctx, d, *failure)
+	return notDelivered
+}
+
+// recordFailure ends a delivery whose attempts are used up, whatever becomes of the workflow meanwhile.
+func recordFailure(ctx workflow.Context, d activities.Planned, failure activities.Failure) {
 	var a *activities.Activities
 	ctx, done := workflow.NewDisconnectedContext(ctx) // a cancelled send is a failure too
 	defer done()
 	ctx = workflow.WithActivityOptions(ctx, errorLogOptions(d))
-	if err := workflow.ExecuteActivity(ctx, a.RecordFailure, *failure).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(ctx, a.RecordFailure, failure).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("A failure could not be recorded", "delivery", d.ID, "error", err)
 	}
-	return notDelivered
 }
 
 // send hands one delivery over under its retry profile. An interruption that was not the provider's doing (a worker that
-// died, a database that was away) costs none of the attempts: the send begins anew.
+// died, a database that was away) costs none of the attempts, and neither does a channel that is to be slow: the send
+// begins anew.
 func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) (activities.SendResult, *activities.Failure) {
 	lost := 0
 	for round := 1; ; round++ {
@@ -162,6 +138,12 @@ func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile)
 		}
 		var result activities.SendResult
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activityOf(d.Channel), in).Get(ctx, &result)
+		if err == nil && result.Later > 0 {
+			err = workflow.Sleep(ctx, result.Later)
+			if err == nil {
+				continue
+			}
+		}
 		if err == nil {
 			return result, nil
 		}
@@ -175,13 +157,13 @@ func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile)
 	}
 }
 
-// settle says that the events have come to their end.
-func settle(ctx workflow.Context, eventIDs []string) error {
+// settle says that events have come to their end, and that open ones wait for more tries.
+func settle(ctx workflow.Context, eventIDs, open []string) error {
 	var a *activities.Activities
 	ctx, done := workflow.NewDisconnectedContext(ctx)
 	defer done()
 	ctx = workflow.WithLocalActivityOptions(ctx, bookkeepingOptions("settle events"))
-	return workflow.ExecuteLocalActivity(ctx, a.Settle, activities.SettleInput{EventIDs: eventIDs}).Get(ctx, nil)
+	return workflow.ExecuteLocalActivity(ctx, a.Settle, activities.SettleInput{EventIDs: eventIDs, Open: open}).Get(ctx, nil)
 }
 
 // showProgress writes the tally where Temporal Web UI shows it; it costs no event.

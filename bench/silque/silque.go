@@ -95,6 +95,7 @@ func (s *Silque) run(ctx context.Context, settings *config.Config) error {
 	}
 	s.atStop(worker.Close)
 	web := app.New(webapp.Config(settings, s.db, s.temporal, s.log))
+	worker.TellRelay(web.Passed)
 	plugin := notify.New(notify.Options{Logger: s.log, AfterCommit: web.Nudge})
 	if err := s.watch(ctx, plugin); err != nil {
 		return err

@@ -131,6 +131,7 @@ func (s *Stack) startWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	worker.TellRelay(s.app.Passed)
 	s.atStop(worker.Close)
 	ready := make(chan struct{})
 	s.background("worker", func(ctx context.Context) error {

@@ -63,6 +63,7 @@ type Notify struct {
 	APIToken      string        `env:"NOTIFY_API_TOKEN" secret:"true" desc:"Bearer token of the REST API, 16 characters or more; empty: the API refuses everything"`
 	RetryAttempts int           `env:"NOTIFY_RETRY_ATTEMPTS" envDefault:"3" desc:"Attempts to hand over a delivery, the first included"`
 	RetryInterval time.Duration `env:"NOTIFY_RETRY_INTERVAL" envDefault:"60s" desc:"Wait between two attempts"`
+	BatchMax      int           `env:"NOTIFY_BATCH_MAX" envDefault:"50" desc:"Events of one workflow at most when many wait, 1 to 50; 1: one workflow a change, always"`
 	DefaultRegion string        `env:"NOTIFY_DEFAULT_REGION" envDefault:"US" desc:"Country (ISO 3166) of phone numbers written without one"`
 	TaskQueue     string        `env:"NOTIFY_TASK_QUEUE" envDefault:"silque-notifications" desc:"Temporal task queue of the workflows; each channel's queue is named after it"`
 	UIURL         string        `env:"NOTIFY_TEMPORAL_UI_URL" envDefault:"http://127.0.0.1:8233" desc:"Temporal Web UI, for links"`
@@ -234,6 +235,9 @@ func (c *Config) check() []error {
 // MaxProviderTimeout leaves the activity (30 s, see workflows) time to write down how the hand-over ended.
 const MaxProviderTimeout = 25 * time.Second
 
+// MaxBatch is how many event IDs fit the search attribute by which Temporal Web UI finds each of them: 2 KB.
+const MaxBatch = 50
+
 func (t Twilio) check() []error {
 	if t.AccountSID == "" {
 		return nil
@@ -265,6 +269,9 @@ func (n Notify) check() []error {
 	}
 	if n.RetryInterval < time.Millisecond || n.RetryInterval > 24*time.Hour {
 		wrong("NOTIFY_RETRY_INTERVAL must be 1ms to 24h")
+	}
+	if n.BatchMax < 1 || n.BatchMax > MaxBatch {
+		wrong("NOTIFY_BATCH_MAX must be 1 to 50")
 	}
 	if len(n.DefaultRegion) != 2 || strings.ToUpper(n.DefaultRegion) != n.DefaultRegion {
 		wrong("NOTIFY_DEFAULT_REGION must be two capital letters, such as US")

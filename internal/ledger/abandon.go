@@ -23,7 +23,7 @@ const abandonLimit = 500
 // settled already stay as they are. Nothing is forgotten: each delivery can be retried by hand.
 func (l *Ledger) Abandon(ctx context.Context, eventIDs []string, reason string) error {
 	for {
-		unsent, err := l.Unsent(ctx, eventIDs, abandonLimit)
+		unsent, err := l.Unsent(ctx, eventIDs, "", abandonLimit)
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func TestAnEventThatHasSettledIsNotSaidToHaveStopped(t *testing.T) {
 		b.claim(p.ID, 1)
 		b.finish(p.ID, 1, activities.Accepted, "")
 		settled := now()
-		b.must(b.Settle(t.Context(), []string{p.EventID}, settled))
+		b.must(b.Settle(t.Context(), []string{p.EventID}, nil, settled))
 		b.must(b.Abandon(t.Context(), []string{p.EventID}, stopped))
 		if e := b.eventOf(p.EventID); e.Status != outbox.Settled || e.Reason != "" || !e.SettledAt.Equal(settled) {
 			t.Errorf("the event is %s since %v because %q", e.Status, e.SettledAt, e.Reason)

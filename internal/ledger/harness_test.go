@@ -73,7 +73,7 @@ func (b *book) planned() activities.Planned {
 
 func (b *book) unsent(eventIDs ...string) []activities.Planned {
 	b.t.Helper()
-	found, err := b.Unsent(b.t.Context(), eventIDs, 100)
+	found, err := b.Unsent(b.t.Context(), eventIDs, "", 100)
 	b.must(err)
 	return found
 }

@@ -94,7 +94,15 @@ func same(a, b *catalog.Model) bool {
 	return errLeft == nil && errRight == nil && bytes.Equal(left, right)
 }
 
-// Settle ends events.
-func (l *Ledger) Settle(ctx context.Context, eventIDs []string, now time.Time) error {
-	return outbox.Settle(ctx, l.db, eventIDs, now)
+// Settle ends events, and says of open ones that every delivery has been tried once.
+func (l *Ledger) Settle(ctx context.Context, eventIDs, open []string, now time.Time) error {
+	if len(open) == 0 {
+		return outbox.Settle(ctx, l.db, eventIDs, now)
+	}
+	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := outbox.MarkPassed(ctx, tx, open, now); err != nil {
+			return err
+		}
+		return outbox.Settle(ctx, tx, eventIDs, now)
+	})
 }

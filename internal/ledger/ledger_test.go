@@ -35,8 +35,8 @@ func TestSettlingTwiceIsTheSameAsOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *book) {
 		id, first := b.event(), now()
-		b.must(b.Settle(t.Context(), []string{id}, first))
-		b.must(b.Settle(t.Context(), []string{id, outbox.NewID()}, first.AddDate(1, 0, 0)))
+		b.must(b.Settle(t.Context(), []string{id}, nil, first))
+		b.must(b.Settle(t.Context(), []string{id, outbox.NewID()}, nil, first.AddDate(1, 0, 0)))
 		if e := b.eventOf(id); e.Status != outbox.Settled || !e.SettledAt.Equal(first) {
 			t.Errorf("%s since %v", e.Status, e.SettledAt)
 		}

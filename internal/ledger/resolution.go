@@ -133,13 +133,17 @@ func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution,
 	return fmt.Sprintf("the delivery was %s, so it was not handed over again", status), nil
 }
 
-// Unsent reads up to limit deliveries of the events that have not ended, oldest first. A delivery belongs to the event
+// Unsent reads up to limit deliveries of the events that have not ended, oldest first, those after the ID. A delivery belongs to the event
 // that made it, or to the retry event that opened it again. COALESCE keeps the status from being looked up in its index:
 // while a provider is away that holds every delivery that waits, and each workflow would read them all.
-func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, limit int) ([]activities.Planned, error) {
+func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, after string, limit int) ([]activities.Planned, error) {
 	unsent := []store.DeliveryStatus{store.DeliveryPending, store.DeliverySending}
 	var rows []store.Delivery
-	err := l.db.WithContext(ctx).Select("id", "event_id", "notification_id", "channel", "retry_event_id", "retry_attempts", "retry_interval", "priority").
+	query := l.db.WithContext(ctx)
+	if after != "" {
+		query = query.Where("COALESCE(id, '') > ?", after) // as with the status: the events lead to the rows, not the ID
+	}
+	err := query.Select("id", "event_id", "notification_id", "channel", "retry_event_id", "retry_attempts", "retry_interval", "priority").
 		Where("COALESCE(status, '') IN ?", unsent).
 		Where("(event_id IN ? AND retry_event_id = '') OR (retry_event_id <> '' AND retry_event_id IN ?)", eventIDs, eventIDs).
 		Order("id").Limit(limit).Find(&rows).Error

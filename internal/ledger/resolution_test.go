@@ -197,7 +197,7 @@ func TestUnsentGivesTheOldestOpenDeliveriesOfTheEvents(t *testing.T) {
 		if all[3] != want {
 			t.Errorf("planned %+v, want %+v", all[3], want)
 		}
-		two, err := b.Unsent(t.Context(), []string{second, first}, 2)
+		two, err := b.Unsent(t.Context(), []string{second, first}, "", 2)
 		if err != nil || !slices.Equal(idsOf(two), idsOf(all)[:2]) {
 			t.Errorf("the first two are %v, error %v", idsOf(two), err)
 		}
@@ -226,7 +226,7 @@ func TestLookingForWhatIsUnsentDoesNotReadEveryOpenDelivery(t *testing.T) {
 			if _, err := other.Recorded(t.Context(), "p", "d"); err != nil {
 				return err
 			}
-			_, err := other.Unsent(t.Context(), []string{deliveries[0].EventID, deliveries[1].EventID}, 501)
+			_, err := other.Unsent(t.Context(), []string{deliveries[0].EventID, deliveries[1].EventID}, "", 501)
 			return err
 		})
 		for _, plan := range plans {

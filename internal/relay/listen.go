@@ -47,14 +47,19 @@ func (r *Relay) listenOnce(ctx context.Context) error {
 			return errors.New("relay: the connection is not pgx's")
 		}
 		defer func() { _ = postgres.Conn().Close(context.WithoutCancel(ctx)) }()
-		if _, err := postgres.Conn().Exec(ctx, "LISTEN "+outbox.Channel); err != nil {
+		if _, err := postgres.Conn().Exec(ctx, "LISTEN "+outbox.Channel+"; LISTEN "+outbox.PassedChannel); err != nil {
 			return err
 		}
 		for {
-			if _, err := postgres.Conn().WaitForNotification(ctx); err != nil {
+			notice, err := postgres.Conn().WaitForNotification(ctx)
+			if err != nil {
 				return err
 			}
-			r.Nudge()
+			if notice.Channel == outbox.PassedChannel {
+				r.Passed(notice.Payload)
+			} else {
+				r.Nudge()
+			}
 		}
 	})
 }

@@ -41,15 +41,6 @@ func (r *Relay) takeOverClaims(ctx context.Context) {
 		return
 	}
 	for _, b := range batches {
-		r.startAgain(ctx, b)
-	}
-}
-
-// startAgain waits for a slot and starts a batch.
-func (r *Relay) startAgain(ctx context.Context, b outbox.Batch) {
-	select {
-	case <-ctx.Done():
-	case r.slots <- struct{}{}:
 		r.begin(ctx, b)
 	}
 }
@@ -79,7 +70,7 @@ func (r *Relay) checkWorkflow(ctx context.Context, b outbox.Batch) error {
 	var gone *serviceerror.NotFound
 	if errors.As(err, &gone) {
 		r.options.Log.Warn("Temporal has lost a workflow; starting it again", "workflow", workflowID)
-		r.startAgain(ctx, b)
+		r.begin(ctx, b)
 		return nil
 	}
 	if err != nil {
@@ -95,7 +86,7 @@ func (r *Relay) checkWorkflow(ctx context.Context, b outbox.Batch) error {
 		r.options.Log.Warn("A workflow ended early; its events begin anew", "workflow", workflowID, "status", status.String())
 		next, err := outbox.Rebatch(ctx, r.db, b)
 		if err == nil && len(next.Events) > 0 {
-			r.startAgain(ctx, next)
+			r.begin(ctx, next)
 		}
 		return err
 	}

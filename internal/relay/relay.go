@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/workflows"
 )
 
 // Temporal is the part of a Temporal client that a relay uses.
@@ -29,10 +30,12 @@ type Abandoner interface {
 // Options are a relay's numbers; zero values take the defaults.
 type Options struct {
 	TaskQueue string
-	// BatchMax is the most events of one workflow. Default 1: one workflow a change.
+	// BatchMax is the most events of one workflow under load; 1 means one workflow a change, always. Default 1.
 	BatchMax int
-	// Parallel is the most starts under way. Default 8.
+	// Parallel is the most batches that are busy at a time while each has one event. Default 4; 8 when BatchMax is 1.
 	Parallel int
+	// BusyFor is how long a batch counts as busy at most, whatever becomes of it. Default 1 s.
+	BusyFor time.Duration
 	// Poll is how often the outbox is looked at without a nudge. Default 200 ms.
 	Poll time.Duration
 	// AbandonedAfter is the age at which a claim that led to no start is taken over. Default 5 s.
@@ -47,7 +50,13 @@ func (o Options) withDefaults() Options {
 		o.BatchMax = 1
 	}
 	if o.Parallel <= 0 {
-		o.Parallel = 8
+		o.Parallel = 4
+		if o.BatchMax == 1 {
+			o.Parallel = 8
+		}
+	}
+	if o.BusyFor <= 0 {
+		o.BusyFor = time.Second
 	}
 	if o.Poll <= 0 {
 		o.Poll = 200 * time.Millisecond
@@ -65,6 +74,10 @@ func (o Options) withDefaults() Options {
 }
 
 // Relay starts workflows for events. Make one with New, run it with Run, and Nudge it after a commit.
+//
+// It commits in groups: while a batch is busy, which is until each of its deliveries has been tried once, what comes
+// meanwhile gathers and travels together. So a change has a workflow of its own while the system is idle, and a backlog
+// travels in large batches that cost little, without any timer.
 type Relay struct {
 	db        *gorm.DB
 	temporal  Temporal
@@ -72,12 +85,12 @@ type Relay struct {
 	options   Options
 
 	nudges chan struct{}
-	slots  chan struct{}
+	turns  outbox.Turns // the dispatcher's own
+	busy   *busy
 	starts sync.WaitGroup
 
-	mutex    sync.Mutex
-	inFlight map[string]bool // batches that this relay is starting
-	failing  int             // how many of them Temporal has not taken at the last try
+	mutex   sync.Mutex
+	failing int // how many starts Temporal has not taken at the last try
 }
 
 // New gives a relay between the database and Temporal.
@@ -89,8 +102,7 @@ func New(db *gorm.DB, temporal Temporal, abandoner Abandoner, o Options) *Relay 
 		abandoner: abandoner,
 		options:   o,
 		nudges:    make(chan struct{}, 1),
-		slots:     make(chan struct{}, o.Parallel),
-		inFlight:  make(map[string]bool),
+		busy:      newBusy(),
 	}
 }
 
@@ -135,51 +147,62 @@ func (r *Relay) dispatch(ctx context.Context) {
 	}
 }
 
-// drain claims until nothing waits. A slot comes first: an event is claimed only when its start can begin at once.
+// drain claims as long as something waits and there is room for it. Room comes first: an event is claimed only when its
+// start can begin at once.
 func (r *Relay) drain(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case r.slots <- struct{}{}:
-		}
-		batch, err := outbox.Claim(ctx, r.db, r.options.BatchMax)
-		if err != nil || len(batch.Events) == 0 {
-			<-r.slots
-			if err != nil && ctx.Err() == nil {
-				r.options.Log.Warn("Events cannot be claimed; trying again", "error", err)
+	for ctx.Err() == nil {
+		room, err := r.room(ctx)
+		if err == nil && room > 0 {
+			var batch outbox.Batch
+			if batch, err = r.turns.Claim(ctx, r.db, room); err == nil && len(batch.Events) > 0 {
+				r.begin(ctx, batch)
+				continue
 			}
-			return
 		}
-		r.begin(ctx, batch)
+		if err != nil && ctx.Err() == nil {
+			r.options.Log.Warn("Events cannot be claimed; trying again", "error", err)
+		}
+		return
 	}
 }
 
-// begin starts a batch's workflow in the background. The caller has taken a slot.
+// room gives how many events the next batch may have. A full one needs all others to be over; beside others a single
+// event may go, when it is the only one that waits: more than one is a load, which gathers.
+func (r *Relay) room(ctx context.Context) (int, error) {
+	busy := r.busy.count()
+	switch {
+	case busy == 0:
+		return r.options.BatchMax, nil
+	case busy >= r.options.Parallel || r.Stalled():
+		return 0, nil
+	case r.options.BatchMax == 1:
+		return 1, nil
+	}
+	waiting, err := outbox.Waiting(ctx, r.db, 2)
+	if waiting == 1 && err == nil {
+		return 1, nil
+	}
+	return 0, err
+}
+
+// begin starts a batch's workflow in the background, and counts it as busy until its first pass is over.
 func (r *Relay) begin(ctx context.Context, b outbox.Batch) {
-	if !r.take(b.ID) {
-		<-r.slots
-		return
+	passed, ok := r.busy.add(b.ID)
+	if !ok {
+		return // this relay has it in hand already
 	}
 	r.starts.Go(func() {
-		defer func() { <-r.slots }()
-		defer r.release(b.ID)
-		r.start(ctx, b)
+		defer r.Nudge()
+		defer r.busy.remove(b.ID)
+		if r.start(ctx, b) {
+			r.awaitPass(ctx, b, passed)
+		}
 	})
 }
 
-func (r *Relay) take(batchID string) bool {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if r.inFlight[batchID] {
-		return false
-	}
-	r.inFlight[batchID] = true
-	return true
-}
-
-func (r *Relay) release(batchID string) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	delete(r.inFlight, batchID)
+// Passed says that a workflow's deliveries have all been tried once, or that one of them is to be tried again: either way
+// nothing need wait for it any longer. It says whether this relay knows the workflow, and never blocks.
+func (r *Relay) Passed(workflowID string) bool {
+	batchID, ok := workflows.BatchOf(workflowID)
+	return ok && r.busy.pass(batchID)
 }

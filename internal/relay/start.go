@@ -2,11 +2,13 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -24,21 +26,11 @@ const (
 	markTimeout = 5 * time.Second
 )
 
-// start asks Temporal until it has taken the batch's workflow, and notes it. The workflow's ID comes from the batch,
-// which is persisted: whoever repeats the start, at whatever moment the first one died, starts the same workflow once.
-func (r *Relay) start(ctx context.Context, b outbox.Batch) {
+// start asks Temporal until it has taken the batch's workflow. The workflow's ID comes from the batch, which is persisted:
+// whoever repeats the start, at whatever moment the first one died, starts the same workflow once. It gives false when
+// the relay is being stopped, or Temporal will not take this workflow: the claim then stays, and the recovery repeats it.
+func (r *Relay) start(ctx context.Context, b outbox.Batch) bool {
 	workflowID := workflows.WorkflowID(b.ID)
-	if !r.untilTaken(ctx, b, workflowID) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTimeout)
-	defer cancel()
-	if err := outbox.MarkStarted(ctx, r.db, b, workflowID); err != nil {
-		r.options.Log.Warn("A start could not be noted; it will be repeated without effect", "batch", b.ID, "error", err)
-	}
-}
-
-func (r *Relay) untilTaken(ctx context.Context, b outbox.Batch, workflowID string) bool {
 	failing := false
 	defer func() {
 		if failing {
@@ -47,10 +39,11 @@ func (r *Relay) untilTaken(ctx context.Context, b outbox.Batch, workflowID strin
 	}()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := r.execute(ctx, b, workflowID)
-		if err == nil {
-			return true
+		if err == nil || ctx.Err() != nil {
+			return err == nil
 		}
-		if ctx.Err() != nil {
+		if notTaken(err) {
+			r.options.Log.Error("Temporal refuses a workflow; its start is repeated every few seconds", "workflow", workflowID, "error", err)
 			return false
 		}
 		if !failing {
@@ -64,6 +57,13 @@ func (r *Relay) untilTaken(ctx context.Context, b outbox.Batch, workflowID strin
 		case <-time.After(pause):
 		}
 	}
+}
+
+// notTaken tells a request that Temporal finds wrong, such as a search attribute that it does not know yet, from a
+// Temporal that is away: others need not wait for it.
+func notTaken(err error) bool {
+	var invalid *serviceerror.InvalidArgument
+	return errors.As(err, &invalid)
 }
 
 func (r *Relay) countFailing(by int) {
@@ -81,6 +81,7 @@ func (r *Relay) execute(ctx context.Context, b outbox.Batch, workflowID string) 
 		TaskQueue:                r.options.TaskQueue,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		EnableEagerStart:         true, // a worker on the same client gets the first task in the answer
 		StaticSummary:            summary(b),
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.EventsAttribute.ValueSet(b.EventIDs()), workflows.ModelsAttribute.ValueSet(models(b))),

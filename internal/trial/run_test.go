@@ -63,7 +63,7 @@ func ends(outcomes ...string) func(l *ledger.Ledger, eventID string) error {
 			r.Deliveries = append(r.Deliveries, activities.NewDelivery{Channel: rule.Email, Address: fmt.Sprintf("ann%d@example.com", i)})
 		}
 		failed := l.Keep(ctx, "w", r)
-		planned, err := l.Unsent(ctx, []string{eventID}, 10)
+		planned, err := l.Unsent(ctx, []string{eventID}, "", 10)
 		failed = errors.Join(failed, err)
 		for i, p := range planned {
 			_, err := l.Claim(ctx, p.ID, p.RetryEventID, now)
@@ -74,7 +74,7 @@ func ends(outcomes ...string) func(l *ledger.Ledger, eventID string) error {
 				failed = errors.Join(failed, l.Fail(ctx, activities.Failure{DeliveryID: p.ID, Class: activities.Class(outcomes[i]), Code: "code"}, now))
 			}
 		}
-		return errors.Join(failed, l.Settle(ctx, []string{eventID}, now))
+		return errors.Join(failed, l.Settle(ctx, []string{eventID}, nil, now))
 	}
 }
 

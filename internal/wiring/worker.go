@@ -50,10 +50,39 @@ func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*W
 			Book: rules.New(db, rules.Options{DefaultRegion: c.Notify.DefaultRegion, Settings: Rules(c)}),
 		},
 		Retry: activities.RetryProfile{Attempts: c.Notify.RetryAttempts, Interval: c.Notify.RetryInterval},
+		Turns: make(map[rule.Channel]*activities.Turns),
+		Chunk: chunkOf(c.Notify.BatchMax),
 		Log:   log,
 		Now:   func() time.Time { return time.Now().UTC() },
 	}
-	return &Worker{temporal: t, config: c, senders: senders, steps: steps, metrics: metrics, log: log}, nil
+	w := &Worker{temporal: t, config: c, senders: senders, steps: steps, metrics: metrics, log: log}
+	for _, channel := range rule.Channels {
+		steps.Turns[channel] = activities.NewTurns(w.atOnce(channel))
+	}
+	steps.Passed = passedNotice{db: db, log: log}.send
+	return w, nil
+}
+
+// chunkOf gives how many deliveries one activity hands over when there are many: none when batching is off.
+func chunkOf(batchMax int) int {
+	if batchMax == 1 {
+		return 0
+	}
+	return chunkMax
+}
+
+// chunkMax is the most deliveries of one chunk: its IDs are a few kilobytes, and it takes a second at most.
+const chunkMax = 50
+
+// TellRelay lets a relay in this process know of workflows whose first pass is over: passed says whether it is its own.
+// Relays in other processes hear of the rest through Postgres. Call it before Run.
+func (w *Worker) TellRelay(passed func(workflowID string) bool) {
+	others := w.steps.Passed
+	w.steps.Passed = func(ctx context.Context, workflowID string) {
+		if !passed(workflowID) {
+			others(ctx, workflowID)
+		}
+	}
 }
 
 // Channels lists the channels that have settings.
@@ -153,9 +182,28 @@ func (w *Worker) pool(onFatal func(error)) []worker.Worker {
 		options.MaxConcurrentActivityExecutionSize = w.atOnce(channel)
 		sends := worker.New(w.temporal.Client, workflows.ChannelQueue(queue, channel), options)
 		sends.RegisterActivityWithOptions(w.sendActivity(channel))
-		pool = append(pool, sends)
+		options.MaxConcurrentActivityExecutionSize = chunksAtOnce
+		chunks := worker.New(w.temporal.Client, workflows.ChunkQueue(queue, channel), options)
+		chunks.RegisterActivityWithOptions(w.chunkActivity(channel))
+		pool = append(pool, sends, chunks)
 	}
 	return pool
+}
+
+// chunksAtOnce is how many chunks of a channel share its turns: more than one workflow makes, so that a small one goes on
+// beside large ones.
+const chunksAtOnce = 16
+
+// chunkActivity gives a channel's activity for many deliveries under the name by which the workflow calls it.
+func (w *Worker) chunkActivity(channel rule.Channel) (any, activity.RegisterOptions) {
+	switch channel {
+	case rule.SMS:
+		return w.steps.SendSMSChunk, activity.RegisterOptions{Name: "SendSMSChunk"}
+	case rule.WhatsApp:
+		return w.steps.SendWhatsAppChunk, activity.RegisterOptions{Name: "SendWhatsAppChunk"}
+	default:
+		return w.steps.SendEmailChunk, activity.RegisterOptions{Name: "SendEmailChunk"}
+	}
 }
 
 // atOnce is how many hand-overs of a channel run side by side: as many as its provider is asked for. The others wait in

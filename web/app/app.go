@@ -32,6 +32,8 @@ type Config struct {
 	Temporal relay.Temporal
 	// TaskQueue is where workflows are started.
 	TaskQueue string
+	// BatchMax is the most events of one workflow; zero takes the relay's default.
+	BatchMax int
 	// APIToken is the bearer token of the REST API.
 	APIToken  string
 	Addresses rule.Addresses
@@ -66,7 +68,7 @@ type App struct {
 func New(c Config) *App {
 	a := &App{
 		config: c,
-		relay:  relay.New(c.DB, c.Temporal, ledger.New(c.DB), relay.Options{TaskQueue: c.TaskQueue, Log: c.Log}),
+		relay:  relay.New(c.DB, c.Temporal, ledger.New(c.DB), relay.Options{TaskQueue: c.TaskQueue, BatchMax: c.BatchMax, Log: c.Log}),
 	}
 	if c.Schedules != nil {
 		a.alerts = datealert.NewSchedules(datealert.Options{
@@ -82,6 +84,9 @@ func (a *App) Handler() http.Handler { return a.engine }
 
 // Nudge tells the relay that an event has just been committed. It never blocks.
 func (a *App) Nudge() { a.relay.Nudge() }
+
+// Passed tells the relay that a workflow's first pass is over, and says whether it is this relay's.
+func (a *App) Passed(workflowID string) bool { return a.relay.Passed(workflowID) }
 
 // Timeouts of the server: a slow client must not hold a connection for ever.
 const (

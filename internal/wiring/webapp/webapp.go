@@ -16,7 +16,7 @@ import (
 // Config gives the web app what the settings say.
 func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger) app.Config {
 	return app.Config{
-		DB: db, Temporal: t, TaskQueue: c.Notify.TaskQueue, APIToken: c.Notify.APIToken,
+		DB: db, Temporal: t, TaskQueue: c.Notify.TaskQueue, BatchMax: c.Notify.BatchMax, APIToken: c.Notify.APIToken,
 		Addresses: address.Normalizer{DefaultRegion: c.Notify.DefaultRegion}, Rules: wiring.Rules(c),
 		Schedules: t.ScheduleClient(), AlertInterval: c.Rules.AlertInterval, Log: log,
 	}
