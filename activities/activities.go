@@ -66,16 +66,14 @@ type Ledger interface {
 	Keep(ctx context.Context, workflowID string, r ...Resolution) error
 	// Unsent reads up to limit deliveries of the events that have not ended, oldest first, those after the ID.
 	Unsent(ctx context.Context, eventIDs []string, after string, limit int) ([]Planned, error)
-	// Claim begins an attempt, unless the delivery has ended already.
-	// retryEventID names whose turn it is: a delivery that a person has had opened again since is left alone.
-	Claim(ctx context.Context, deliveryID, retryEventID string, now time.Time) (Claim, error)
-	// Advance records how attempts ended and begins others, at once or not at all. Each claim stands where its delivery
-	// stands in begin.
+	// Advance records how attempts ended and begins others unless their deliveries have ended already, at once or not at
+	// all. Each claim stands where its delivery stands in begin. A delivery that a person has had opened again since
+	// (RetryEventID names whose turn it is) is left alone.
 	Advance(ctx context.Context, ended []Attempt, begin []SendInput, now time.Time) ([]Claim, error)
+	// GiveBack takes attempts back that began in the database only.
+	GiveBack(ctx context.Context, attempts []Attempt, now time.Time) error
 	// Recorded says whether another delivery already has the provider's name for a message.
 	Recorded(ctx context.Context, providerID, deliveryID string) (bool, error)
-	// Finish records how an attempt ended.
-	Finish(ctx context.Context, a Attempt) error
 	// Fail ends a delivery and writes the error log. Failing it twice is the same as once.
 	Fail(ctx context.Context, f Failure, now time.Time) error
 	// Settle ends events, and says of open ones that every delivery has been tried once.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -58,10 +59,11 @@ func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInpu
 	}
 	defer a.leave(channel, 1)
 	started := a.Now()
-	claim, err := a.Ledger.Claim(ctx, in.DeliveryID, in.RetryEventID, started)
+	claims, err := a.Ledger.Advance(ctx, nil, []SendInput{in}, started)
 	if err != nil {
 		return SendResult{}, a.interrupted("claim delivery "+in.DeliveryID, err)
 	}
+	claim := claims[0]
 	if claim.Attempt == 0 {
 		return SendResult{Taken: claim.Taken, Suppressed: claim.Suppressed}, nil
 	}
@@ -145,15 +147,16 @@ func refusal(err error) ended {
 	return ended{Attempt: Attempt{Outcome: string(class), Code: code, Detail: detail}, retryAfter: retryAfter}
 }
 
-// finish writes the attempt down. When the provider has the message, forgetting that would send it twice: it tries for
-// as long as the activity may run, even when the worker is being stopped.
-func (a *Activities) finish(ctx context.Context, attempt Attempt) error {
+// finish writes attempts down. When the provider has a message, forgetting that would send it twice: it tries for as long
+// as the activity may run, even when the worker is being stopped.
+func (a *Activities) finish(ctx context.Context, attempts ...Attempt) error {
+	taken := slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Outcome == Accepted })
 	deadline := activity.GetInfo(ctx).Deadline
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	for pause := 50 * time.Millisecond; ; pause *= 2 {
-		err := a.Ledger.Finish(ctx, attempt)
-		if err == nil || attempt.Outcome != Accepted {
+		_, err := a.Ledger.Advance(ctx, attempts, nil, a.Now())
+		if err == nil || !taken {
 			return err
 		}
 		select {

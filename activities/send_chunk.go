@@ -61,96 +61,75 @@ func (a *Activities) SendWhatsAppChunk(ctx context.Context, in ChunkInput) (Chun
 // no chunk holds its channel for long, and the last attempt has as much of the activity's time as a single one.
 const chunkBudget = time.Second
 
-// sendChunk keeps as many attempts under way as the channel allows. Each is claimed in the database before its hand-over
-// and written down after it, as a single one is, but those that end and begin at the same moment share a commit: so a
-// worker that dies leaves no more deliveries in doubt than were being handed over. Repeating the chunk hands over only
-// what is still unsent. Its error is always the database's or the worker's, never a provider's.
+// sendChunk keeps as many attempts under way as the channel allows. All are claimed in the database before the first
+// hand-over, and those that end at the same moment are written down in one commit while the next are handed over.
+// Repeating the chunk hands over only what is still unsent: what a worker that died had claimed counts as in doubt, as a
+// single attempt does. Its error is always the database's or the worker's, never a provider's.
 func (a *Activities) sendChunk(ctx context.Context, channel rule.Channel, in ChunkInput) (ChunkResult, error) {
-	c := &chunk{a: a, channel: channel, queue: in.Deliveries, ends: make(chan ended), until: time.Now().Add(chunkBudget)}
+	c := &chunk{
+		a: a, channel: channel, started: a.Now(), until: time.Now().Add(chunkBudget),
+		ends: make(chan ended), written: make(chan error, 1),
+	}
+	if err := c.claim(ctx, in.Deliveries); err != nil {
+		return ChunkResult{}, a.unavailable("begin attempts", err)
+	}
 	for {
-		begun := c.admit(ctx)
-		if err := c.advance(ctx, begun); err != nil {
-			c.drain()
-			return ChunkResult{}, a.unavailable("end and begin attempts", err)
-		}
-		if c.underWay == 0 {
+		c.begin(ctx)
+		c.write(ctx)
+		if c.underWay == 0 && !c.writing {
 			break
 		}
 		c.await()
 	}
-	c.result.Unsent = c.queue
+	if c.err == nil {
+		c.err = c.giveBack(ctx)
+	}
+	if c.err != nil {
+		return ChunkResult{}, a.unavailable("end attempts", c.err)
+	}
 	return c.result, nil
 }
 
-// chunk is a chunk under way. Only its own goroutine touches it; the hand-overs answer through ends.
+// chunk is a chunk under way. Only its own goroutine touches it; hand-overs and commits answer through channels.
 type chunk struct {
 	a       *Activities
 	channel rule.Channel
-	queue   []ChunkItem
-	until   time.Time
+	started time.Time
+	// until is when no more attempts begin.
+	until time.Time
+	// claimed are attempts whose hand-over has not begun.
+	claimed []claimed
 
 	ends     chan ended
 	underWay int
-	// done are attempts that have ended and are not written down yet.
-	done   []Attempt
-	result ChunkResult
+	// done are attempts that have ended and are not being written down yet.
+	done    []Attempt
+	written chan error
+	writing bool
+	err     error
+	result  ChunkResult
 }
 
-// admit gives how many attempts may begin now. It waits only when none is under way.
-func (c *chunk) admit(ctx context.Context) int {
-	patience := time.Until(c.until)
-	if len(c.queue) == 0 || patience <= 0 {
-		return 0
-	}
-	if c.underWay > 0 || len(c.done) > 0 {
-		patience = 0
-	}
-	granted, later := c.a.enter(ctx, c.channel, len(c.queue), patience)
-	if granted == 0 && c.underWay == 0 && len(c.done) == 0 {
-		c.until, c.result.Later = time.Time{}, later
-	}
-	return granted
+// claimed is an item with its attempt.
+type claimed struct {
+	item  ChunkItem
+	claim Claim
 }
 
-// advance writes down what has ended and begins the next attempts, in one commit.
-func (c *chunk) advance(ctx context.Context, begin int) error {
-	if begin == 0 && len(c.done) == 0 {
-		return nil
-	}
-	started := c.a.Now()
-	next := make([]SendInput, begin)
-	for i, item := range c.queue[:begin] {
+// claim begins the attempts in the database, and counts the deliveries that have ended already.
+func (c *chunk) claim(ctx context.Context, items []ChunkItem) error {
+	next := make([]SendInput, len(items))
+	for i, item := range items {
 		next[i] = SendInput{DeliveryID: item.ID, RetryEventID: item.RetryEventID}
 	}
-	claims, err := c.a.Ledger.Advance(ctx, c.done, next, started)
+	claims, err := c.a.Ledger.Advance(ctx, nil, next, c.started)
 	if err != nil {
-		c.a.leave(c.channel, begin)
-		return c.writeDown(ctx, err)
+		return err
 	}
-	c.done, c.queue = c.done[:0], c.queue[begin:]
 	for i, claim := range claims {
-		c.begin(ctx, next[i].DeliveryID, claim, started)
-	}
-	return nil
-}
-
-// writeDown tries to write at least the ended attempts down, after a commit that failed with the cause: what a provider
-// has taken must not be forgotten.
-func (c *chunk) writeDown(ctx context.Context, cause error) error {
-	for len(c.done) > 0 {
-		if err := c.a.finish(ctx, c.done[0]); err != nil {
-			return err
-		}
-		c.done = c.done[1:]
-	}
-	return cause
-}
-
-// begin hands one over in the background, unless it has ended already.
-func (c *chunk) begin(ctx context.Context, id string, claim Claim, started time.Time) {
-	if claim.Attempt == 0 {
-		c.a.leave(c.channel, 1)
 		switch {
+		case claim.Attempt > 0:
+			c.claimed = append(c.claimed, claimed{items[i], claim})
 		case claim.Taken:
 			c.result.Sent++
 		case claim.Suppressed:
@@ -158,20 +137,57 @@ func (c *chunk) begin(ctx context.Context, id string, claim Claim, started time.
 		default:
 			c.result.Ended++
 		}
-		return
 	}
-	c.underWay++
-	go func() {
-		e := c.a.handOver(ctx, c.channel, claim)
-		c.a.leave(c.channel, 1)
-		e.DeliveryID, e.Number, e.StartedAt, e.FinishedAt = id, claim.Attempt, started, c.a.Now()
-		c.ends <- e
-	}()
+	return nil
 }
 
-// await waits for one attempt to end, and takes those that have ended too.
+// begin hands over as many as the channel has turns for. It waits for a turn only when none is under way.
+func (c *chunk) begin(ctx context.Context) {
+	patience := time.Until(c.until)
+	if len(c.claimed) == 0 || patience <= 0 || c.err != nil {
+		return
+	}
+	if c.underWay > 0 {
+		patience = 0
+	}
+	granted, later := c.a.enter(ctx, c.channel, len(c.claimed), patience)
+	if granted == 0 && c.underWay == 0 {
+		c.until, c.result.Later = time.Time{}, later
+	}
+	for _, next := range c.claimed[:granted] {
+		c.underWay++
+		go func() {
+			started := c.a.Now()
+			e := c.a.handOver(ctx, c.channel, next.claim)
+			c.a.leave(c.channel, 1)
+			e.DeliveryID, e.Number, e.StartedAt, e.FinishedAt = next.item.ID, next.claim.Attempt, started, c.a.Now()
+			c.ends <- e
+		}()
+	}
+	c.claimed = c.claimed[granted:]
+}
+
+// write writes what has ended down, in the background; one commit at a time, so that the next has more.
+func (c *chunk) write(ctx context.Context) {
+	if c.writing || len(c.done) == 0 {
+		return
+	}
+	done := c.done
+	c.done, c.writing = nil, true
+	go func() { c.written <- c.a.finish(ctx, done...) }()
+}
+
+// await waits until a hand-over or a commit ends, and takes all that have ended too.
 func (c *chunk) await() {
-	c.end(<-c.ends)
+	select {
+	case e := <-c.ends:
+		c.end(e)
+	case err := <-c.written:
+		c.writing = false
+		if c.err == nil {
+			c.err = err
+		}
+	}
 	for c.underWay > 0 {
 		select {
 		case e := <-c.ends:
@@ -193,17 +209,15 @@ func (c *chunk) end(e ended) {
 	c.result.Refused = append(c.result.Refused, Refused{ID: e.DeliveryID, Class: Class(e.Outcome), Code: e.Code, Wait: e.retryAfter})
 }
 
-// drain waits for the attempts under way, and writes them down as well as it can.
-func (c *chunk) drain() {
-	for c.underWay > 0 {
-		c.await()
+// giveBack takes the claims back whose hand-over did not begin: that was no attempt.
+func (c *chunk) giveBack(ctx context.Context) error {
+	if len(c.claimed) == 0 {
+		return nil
 	}
-	for _, attempt := range c.done {
-		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-		_ = c.a.Ledger.Finish(ctx, attempt)
-		cancel()
+	back := make([]Attempt, len(c.claimed))
+	for i, next := range c.claimed {
+		back[i] = Attempt{DeliveryID: next.item.ID, Number: next.claim.Attempt}
+		c.result.Unsent = append(c.result.Unsent, next.item)
 	}
+	return c.a.Ledger.GiveBack(ctx, back, c.a.Now())
 }
-
-// drainTimeout bounds the last try to write an attempt down.
-const drainTimeout = 5 * time.Second

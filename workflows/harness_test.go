@@ -249,18 +249,13 @@ func (l *faultyLedger) fails(counter *int) bool {
 	return true
 }
 
-func (l *faultyLedger) Claim(ctx context.Context, id, retryEventID string, now time.Time) (activities.Claim, error) {
-	if l.fails(&l.failClaims) {
-		return activities.Claim{}, errAway
+func (l *faultyLedger) Advance(
+	ctx context.Context, ended []activities.Attempt, begin []activities.SendInput, now time.Time,
+) ([]activities.Claim, error) {
+	if len(begin) > 0 && l.fails(&l.failClaims) || len(ended) > 0 && l.fails(&l.failFinishes) {
+		return nil, errAway
 	}
-	return l.Ledger.Claim(ctx, id, retryEventID, now)
-}
-
-func (l *faultyLedger) Finish(ctx context.Context, a activities.Attempt) error {
-	if l.fails(&l.failFinishes) {
-		return errAway
-	}
-	return l.Ledger.Finish(ctx, a)
+	return l.Ledger.Advance(ctx, ended, begin, now)
 }
 
 func (l *faultyLedger) Fail(ctx context.Context, f activities.Failure, now time.Time) error {

@@ -56,6 +56,15 @@ func (l *Ledger) Advance(
 	return claims, nil
 }
 
+// GiveBack takes attempts back that began here and nowhere else.
+func (l *Ledger) GiveBack(ctx context.Context, attempts []activities.Attempt, now time.Time) error {
+	back := make([]store.Attempt, len(attempts))
+	for i, a := range attempts {
+		back[i] = store.Attempt{DeliveryID: a.DeliveryID, Number: a.Number}
+	}
+	return l.deliveries.GiveBack(ctx, back, now)
+}
+
 func endedOf(a activities.Attempt) store.Ended {
 	status := store.DeliveryPending
 	if a.Outcome == activities.Accepted {

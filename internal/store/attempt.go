@@ -69,6 +69,25 @@ func (s Deliveries) Advance(ctx context.Context, ended []Ended, begin []Begin, n
 	return begun, nil
 }
 
+// GiveBack takes attempts back that were begun here and nowhere else: each delivery is as it was before. One whose attempt
+// is not the given one any more is left alone.
+func (s Deliveries) GiveBack(ctx context.Context, attempts []Attempt, now time.Time) error {
+	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		for _, a := range attempts {
+			err := tx.Exec(`UPDATE notify_deliveries SET status = 'pending', attempts = attempts - 1, updated_at = ?
+				WHERE id = ? AND status = 'sending' AND attempts = ?`, now, a.DeliveryID, a.Number).Error
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store: give %d attempts back: %w", len(attempts), err)
+	}
+	return nil
+}
+
 // claimAll begins attempts: in one statement those of deliveries that nobody has tried, which nearly all are, and the
 // others one by one.
 func claimAll(tx *gorm.DB, begin []Begin, now time.Time) ([]Begun, error) {
