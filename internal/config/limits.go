@@ -13,8 +13,8 @@ type Limits struct {
 	WhatsAppConcurrency int     `env:"NOTIFY_WHATSAPP_CONCURRENCY" envDefault:"0" desc:"The same as NOTIFY_EMAIL_CONCURRENCY, for WhatsApp"`
 }
 
-// The bounds of limits: a slower rate would leave messages waiting for minutes each, and neither a faster one nor more at
-// once is within what one database can grant (see BenchmarkAdmit in internal/pace).
+// The bounds of limits: a slower rate would leave each message waiting for minutes, no provider documents a faster one
+// (Twilio gives a WhatsApp sender 80 a second, 400 on request), and TWILIO_CONCURRENCY has the same bound.
 const (
 	leastPerSecond  = 0.01
 	mostPerSecond   = 10000

@@ -1,10 +1,9 @@
 package pace_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/pace"
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -15,8 +14,8 @@ import (
 func BenchmarkAdmit(b *testing.B) {
 	databases := []struct {
 		name string
-		open func(testing.TB) *gorm.DB
-	}{{"SQLite", testdb.SQLite}, {"Postgres", testdb.Postgres}}
+		url  func(testing.TB) string
+	}{{"SQLite", testdb.SQLiteURL}, {"Postgres", testdb.PostgresURL}}
 	tests := []struct {
 		name   string
 		limits pace.Limits
@@ -28,14 +27,23 @@ func BenchmarkAdmit(b *testing.B) {
 	}
 	for _, database := range databases {
 		b.Run(database.name, func(b *testing.B) {
-			db := database.open(b)
+			url := database.url(b)
 			for _, test := range tests {
+				gates := workers(b, url, 3, limits{rule.Email: test.limits})
 				b.Run(test.name, func(b *testing.B) {
-					g := pace.New(db, limits{rule.Email: test.limits})
 					for b.Loop() {
-						a := admit(b, g, rule.Email, 10, time.Minute)
-						release(b, a, 0)
+						release(b, admit(b, gates[0], rule.Email, 10, time.Minute), 0)
 					}
+				})
+				b.Run(test.name+" by three workers at once", func(b *testing.B) {
+					var next atomic.Int64
+					b.SetParallelism(6)
+					b.RunParallel(func(each *testing.PB) {
+						g := gates[next.Add(1)%3]
+						for each.Next() {
+							release(b, admit(b, g, rule.Email, 10, time.Minute), 0)
+						}
+					})
 				})
 			}
 		})

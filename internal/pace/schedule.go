@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -23,6 +24,9 @@ const (
 // maxAhead is how far the schedule and leases can reach. What lies beyond was written before the database's clock was set
 // back, and does not count: a channel must not stand still until the clock is there again.
 const maxAhead = time.Hour
+
+// errNoRow ends what would go round for ever: a row that was made and cannot be seen.
+var errNoRow = errors.New("the channel's row in notify_pace cannot be seen: the database's default isolation must be read committed")
 
 // place is a moment in a channel's schedule, for some hand-overs.
 type place struct {
@@ -88,7 +92,7 @@ func (g *Gate) sql(text string) string {
 
 // reserve takes the next place for up to want hand-overs, if it comes within the request's patience.
 func (r request) reserve(db *gorm.DB, want int) (place, error) {
-	for {
+	for made := false; ; made = true {
 		var row struct{ AskedAt, BeginAt, Granted, NextAt int64 }
 		result := db.Raw(r.sql(reserveSQL), r.channel, maxAhead.Microseconds(), MaxPause.Microseconds(), r.limits.interval(),
 			gentleTime.Microseconds()-1, time.Second.Microseconds()/gentleStart, r.patience.Microseconds(), want,
@@ -102,6 +106,9 @@ func (r request) reserve(db *gorm.DB, want int) (place, error) {
 				p.interval = (row.NextAt - row.BeginAt) / row.Granted
 			}
 			return p, nil
+		}
+		if made {
+			return place{}, errNoRow
 		}
 		err := db.Exec("INSERT INTO notify_pace (channel) VALUES (?) ON CONFLICT DO NOTHING", r.channel).Error
 		if err != nil {
