@@ -12,8 +12,9 @@ import (
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
 
-// releaseTimeout bounds what Release may take after its caller's context has ended.
-const releaseTimeout = 5 * time.Second
+// releaseTimeout bounds what Release may take after its caller's context has ended: as long as a statement waits for others
+// on SQLite, see store.Open.
+const releaseTimeout = 15 * time.Second
 
 // errNothing undoes the leases of a request for which the schedule has no room.
 var errNothing = errors.New("nothing is granted")
@@ -30,10 +31,14 @@ type request struct {
 
 // admit takes what each of the limits allows, or none.
 func (r request) admit(ctx context.Context, want int) (Admission, error) {
-	switch {
-	case r.limits.Concurrency <= 0 && !r.scheduled:
+	if r.limits.Concurrency <= 0 && !r.scheduled {
 		return r.admission(place{granted: want}, lease{}), nil
-	case r.limits.Concurrency <= 0:
+	}
+	if err := r.writing.enter(ctx); err != nil {
+		return Admission{}, err
+	}
+	defer r.writing.leave()
+	if r.limits.Concurrency <= 0 {
 		p, err := r.reserve(r.db.WithContext(ctx), want)
 		return r.outcome(p, lease{}), err
 	}
@@ -116,8 +121,13 @@ func (r request) release(ctx context.Context, p place, l lease, unused int) erro
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	db := r.db.WithContext(ctx)
-	if err := errors.Join(r.shorten(db, &l, 0), r.giveBack(db, p, unused)); err != nil {
+	err := r.writing.enter(ctx)
+	if err == nil {
+		defer r.writing.leave()
+		db := r.db.WithContext(ctx)
+		err = errors.Join(r.shorten(db, &l, 0), r.giveBack(db, p, unused))
+	}
+	if err != nil {
 		return fmt.Errorf("pace: release on channel %s: %w", r.channel, err)
 	}
 	return nil

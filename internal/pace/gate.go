@@ -49,7 +49,10 @@ type Gate struct {
 	db     *gorm.DB
 	limits map[rule.Channel]Limits
 	pauses map[rule.Channel]*pause
-	lease  time.Duration
+	// writing lets one goroutine at a time write on SQLite, which has one writer anyway and does not let those that wait in
+	// their order: of many, one could wait for longer than its time.
+	writing turn
+	lease   time.Duration
 	// now is the worker's clock: for how old a look is, never for what the workers share.
 	now func() time.Time
 	// sqlNow is an expression for the database's clock, in microseconds.
@@ -62,8 +65,11 @@ func New(db *gorm.DB, limits map[rule.Channel]Limits) *Gate {
 		db:     db.Session(&gorm.Session{NewDB: true, SkipHooks: true}),
 		limits: limits, pauses: make(map[rule.Channel]*pause), lease: leaseTime, now: time.Now, sqlNow: sqlNow(db),
 	}
+	if db.Name() == "sqlite" {
+		g.writing = newTurn()
+	}
 	for _, channel := range rule.Channels {
-		g.pauses[channel] = newPause()
+		g.pauses[channel] = &pause{turn: newTurn()}
 	}
 	return g
 }
@@ -86,7 +92,7 @@ type Admission struct {
 	Wait time.Duration
 	// Release ends the admission, once its hand-overs have ended or are not to begin: it must be called when some were
 	// granted, and may be called in any case, and again. unused is how many never began: the rate gets them back if nobody
-	// has reserved after them. It works after ctx has ended, within 5 s. After an error the concurrency comes free when the
+	// has reserved after them. It works after ctx has ended, within 15 s. After an error the concurrency comes free when the
 	// lease ends.
 	Release func(ctx context.Context, unused int) error
 }

@@ -22,29 +22,10 @@ const (
 // pause is what a worker knows of the pause of one channel.
 type pause struct {
 	// turn lets one goroutine at a time look, and the others have what it saw.
-	turn chan struct{}
+	turn turn
 	// looked and until are by the worker's clock; until is when the pause ends or ended.
 	looked, until time.Time
 }
-
-func newPause() *pause { return &pause{turn: make(chan struct{}, 1)} }
-
-// enter waits for the turn, and takes it even for an ended context when it is free; leave gives it up.
-func (p *pause) enter(ctx context.Context) error {
-	select {
-	case p.turn <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case p.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (p *pause) leave() { <-p.turn }
 
 // know keeps how long a pause goes on, or, below zero, since when it is over.
 func (p *pause) know(now time.Time, left time.Duration) {
@@ -67,31 +48,42 @@ func (g *Gate) Slow(ctx context.Context, channel rule.Channel, wait time.Duratio
 		wait = DefaultPause
 	}
 	wait = min(wait, MaxPause)
-	if err := p.enter(ctx); err != nil {
+	if err := p.turn.enter(ctx); err != nil {
 		return fmt.Errorf("pace: slow channel %s: %w", channel, err)
 	}
-	defer p.leave()
-	var left int64
-	err := g.db.WithContext(ctx).Raw(g.sql(`INSERT INTO notify_pace (channel, paused_until) VALUES (?, :NOW + CAST(? AS BIGINT))
-		ON CONFLICT (channel) DO UPDATE SET paused_until = :GREATEST(notify_pace.paused_until, excluded.paused_until)
-		RETURNING paused_until - :NOW`), channel, wait.Microseconds()).Scan(&left).Error
+	defer p.turn.leave()
+	left, err := g.writePause(ctx, channel, wait)
 	now := g.now()
 	if err != nil {
 		p.know(now, max(wait, p.until.Sub(now)))
 		return fmt.Errorf("pace: slow channel %s: %w", channel, err)
 	}
-	p.know(now, time.Duration(left)*time.Microsecond)
+	p.know(now, left)
 	return nil
+}
+
+// writePause tells the others, and gives how long the pause goes on.
+func (g *Gate) writePause(ctx context.Context, channel rule.Channel, wait time.Duration) (time.Duration, error) {
+	if err := g.writing.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer g.writing.leave()
+	var left int64
+	err := g.db.WithContext(ctx).Raw(g.sql(`INSERT INTO notify_pace (channel, paused_until) VALUES (?, :NOW + CAST(? AS BIGINT))
+		ON CONFLICT (channel) DO UPDATE SET paused_until = :GREATEST(excluded.paused_until,
+			CASE WHEN notify_pace.paused_until > :NOW + CAST(? AS BIGINT) THEN 0 ELSE notify_pace.paused_until END)
+		RETURNING paused_until - :NOW`), channel, wait.Microseconds(), maxPauseAhead.Microseconds()).Scan(&left).Error
+	return time.Duration(left) * time.Microsecond, err
 }
 
 // look gives when a channel's pause ends or ended, and whether its schedule counts because of it. It asks the database
 // when what the worker knows is old.
 func (g *Gate) look(ctx context.Context, channel rule.Channel) (until time.Time, gentle bool, err error) {
 	p := g.pauses[channel]
-	if err := p.enter(ctx); err != nil {
+	if err := p.turn.enter(ctx); err != nil {
 		return time.Time{}, false, fmt.Errorf("pace: look at channel %s: %w", channel, err)
 	}
-	defer p.leave()
+	defer p.turn.leave()
 	now := g.now()
 	if p.looked.IsZero() || now.Sub(p.looked) >= lookInterval {
 		left, err := g.readPause(ctx, channel)
@@ -118,11 +110,10 @@ func (g *Gate) Paused(ctx context.Context, channel rule.Channel) (time.Duration,
 func (g *Gate) readPause(ctx context.Context, channel rule.Channel) (time.Duration, error) {
 	var left []int64
 	err := g.db.WithContext(ctx).Raw(g.sql("SELECT paused_until - :NOW FROM notify_pace WHERE channel = ?"), channel).Scan(&left).Error
-	if err != nil || len(left) == 0 {
+	if err != nil || len(left) == 0 || left[0] > maxPauseAhead.Microseconds() {
 		return -MaxPause, err
 	}
-	longest := MaxPause.Microseconds()
-	return time.Duration(min(max(left[0], -longest), longest)) * time.Microsecond, nil
+	return time.Duration(max(left[0], -MaxPause.Microseconds())) * time.Microsecond, nil
 }
 
 // slowCodes are the codes of refusals by which a provider means the channel, not this recipient. Each stands

@@ -21,9 +21,13 @@ const (
 	gentleStart = 8
 )
 
-// maxAhead is how far the schedule and leases can reach. What lies beyond was written before the database's clock was set
-// back, and does not count: a channel must not stand still until the clock is there again.
-const maxAhead = time.Hour
+// How far the schedule and leases, and pauses, can reach. What lies beyond was written before the database's clock was set
+// back, and does not count: a channel must not stand still until the clock is there again. Both leave some room for small
+// steps of the clock.
+const (
+	maxAhead      = 2 * maxPatience
+	maxPauseAhead = MaxPause + time.Minute
+)
 
 // errNoRow ends what would go round for ever: a row that was made and cannot be seen.
 var errNoRow = errors.New("the channel's row in notify_pace cannot be seen: the database's default isolation must be read committed")
@@ -61,8 +65,8 @@ const reserveSQL = `WITH held AS MATERIALIZED (
 ), timed AS MATERIALIZED (
 	SELECT next_at, paused_until, :NOW AS asked_at FROM held
 ), free AS (
-	SELECT asked_at, paused_until, :GREATEST(:LEAST(next_at, asked_at + CAST(? AS BIGINT)),
-		:LEAST(paused_until, asked_at + CAST(? AS BIGINT)), asked_at) AS begin_at FROM timed
+	SELECT asked_at, paused_until, :GREATEST(CASE WHEN next_at > asked_at + CAST(? AS BIGINT) THEN 0 ELSE next_at END,
+		CASE WHEN paused_until > asked_at + CAST(? AS BIGINT) THEN 0 ELSE paused_until END, asked_at) AS begin_at FROM timed
 ), paced AS (
 	SELECT asked_at, begin_at, :GREATEST(CAST(? AS BIGINT), CASE WHEN begin_at - paused_until BETWEEN 0 AND CAST(? AS BIGINT)
 		THEN CAST(? AS BIGINT) / (1 << CAST((begin_at - paused_until) / 1000000 AS INTEGER)) ELSE 0 END) AS step FROM free
@@ -94,7 +98,7 @@ func (g *Gate) sql(text string) string {
 func (r request) reserve(db *gorm.DB, want int) (place, error) {
 	for made := false; ; made = true {
 		var row struct{ AskedAt, BeginAt, Granted, NextAt int64 }
-		result := db.Raw(r.sql(reserveSQL), r.channel, maxAhead.Microseconds(), MaxPause.Microseconds(), r.limits.interval(),
+		result := db.Raw(r.sql(reserveSQL), r.channel, maxAhead.Microseconds(), maxPauseAhead.Microseconds(), r.limits.interval(),
 			gentleTime.Microseconds()-1, time.Second.Microseconds()/gentleStart, r.patience.Microseconds(), want,
 			burstTime.Microseconds(), r.channel).Scan(&row)
 		if result.Error != nil {

@@ -166,16 +166,25 @@ func TestWhatIsNotUsedIsGivenBackUnlessSomebodyReservedAfterIt(t *testing.T) {
 
 func TestAClockThatIsSetBackDoesNotStandAChannelStill(t *testing.T) {
 	t.Parallel()
-	eachURL(t, func(t *testing.T, url string) {
-		g := workers(t, url, 1, limits{rule.Email: {PerSecond: 1, Concurrency: 1}})[0]
-		c := newClock(g)
-		admit(t, g, rule.Email, 1, time.Minute)
-		slow(t, g, rule.Email, time.Second)
-		c.pass(-365 * 24 * time.Hour)
-		if a := admit(t, g, rule.Email, 1, 0); a.Granted != 0 || a.Wait > pace.MaxPause {
-			t.Errorf("%d were granted with a wait of %s", a.Granted, a.Wait)
-		}
-	})
+	for name, l := range map[string]pace.Limits{"without limits": {}, "with both": {PerSecond: 1, Concurrency: 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachURL(t, func(t *testing.T, url string) {
+				gates := workers(t, url, 2, limits{rule.Email: l})
+				c := newClock(gates...)
+				admit(t, gates[0], rule.Email, 1, time.Minute)
+				slow(t, gates[0], rule.Email, time.Hour)
+				c.pass(-365 * 24 * time.Hour)
+				if a := admit(t, gates[1], rule.Email, 1, 0); a.Granted != 1 || a.Wait != 0 {
+					t.Errorf("%d are granted, wait %s; want 1 at once", a.Granted, a.Wait)
+				}
+				slow(t, gates[1], rule.Email, 20*time.Second)
+				if left, err := gates[1].Paused(t.Context(), rule.Email); err != nil || left != 20*time.Second {
+					t.Errorf("the next pause lasts %s, error %v; want 20s", left, err)
+				}
+			})
+		})
+	}
 }
 
 func TestABurstIsWhatATenthOfASecondAllows(t *testing.T) {
