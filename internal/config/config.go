@@ -22,6 +22,7 @@ type Config struct {
 	SMTP        SMTP
 	Twilio      Twilio
 	Attachments Attachments
+	Limits      Limits
 	Notify      Notify
 	Rules       Rules
 }
@@ -131,7 +132,7 @@ func unknown(variables map[string]string) []error {
 func (c *Config) parse(variables map[string]string) []error {
 	options := env.Options{Environment: variables}
 	var problems []error
-	for _, group := range []any{&c.SMTP, &c.Twilio, &c.Attachments, &c.Notify, &c.Rules} {
+	for _, group := range []any{&c.SMTP, &c.Twilio, &c.Attachments, &c.Limits, &c.Notify, &c.Rules} {
 		if err := env.ParseWithOptions(group, options); err != nil {
 			problems = append(problems, readable(reflect.TypeOf(group).Elem(), err)...)
 		}
@@ -180,6 +181,8 @@ func form(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return "a duration such as 60s"
+	case reflect.TypeFor[float64]():
+		return "a number such as 14 or 0.5"
 	case reflect.TypeFor[Mapping]():
 		return strings.TrimPrefix(errMapping.Error(), "not ")
 	case reflect.TypeFor[Size]():
@@ -228,6 +231,7 @@ func (c *Config) check() []error {
 	}
 	problems = append(problems, c.Twilio.check()...)
 	problems = append(problems, c.Attachments.check()...)
+	problems = append(problems, c.Limits.check()...)
 	problems = append(problems, c.Rules.check()...)
 	return append(problems, c.Notify.check()...)
 }
