@@ -31,6 +31,8 @@ type Activities struct {
 
 	// Turns bounds the hand-overs at once, by channel; a channel without one has no bound.
 	Turns map[rule.Channel]*Turns
+	// Gate is asked before hand-overs begin; it may be nil.
+	Gate Gate
 	// Chunk is the most deliveries that are handed over by one activity when there are many at once; below two, each
 	// delivery always has an activity of its own.
 	Chunk int

@@ -53,11 +53,12 @@ func (a *Activities) SendWhatsApp(ctx context.Context, in SendInput) (SendResult
 // send makes one attempt: it claims the delivery, hands it over, and writes down how that ended. A delivery that the
 // provider has is never handed over again; one that it may have is asked for first, where the provider can answer.
 func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInput) (SendResult, error) {
-	granted, later := a.enter(ctx, channel, 1, turnPatience)
-	if granted == 0 {
+	admitted, later := a.enter(ctx, channel, 1, turnPatience)
+	if admitted.granted == 0 {
 		return SendResult{Later: later}, nil
 	}
-	defer a.leave(channel, 1)
+	begun := false
+	defer func() { admitted.leave(begun) }()
 	started := a.Now()
 	claims, err := a.Ledger.Advance(ctx, nil, []SendInput{in}, started)
 	if err != nil {
@@ -67,6 +68,7 @@ func (a *Activities) send(ctx context.Context, channel rule.Channel, in SendInpu
 	if claim.Attempt == 0 {
 		return SendResult{Taken: claim.Taken, Suppressed: claim.Suppressed}, nil
 	}
+	begun = true
 	attempt := a.handOver(ctx, channel, claim)
 	attempt.DeliveryID, attempt.Number = in.DeliveryID, claim.Attempt
 	attempt.StartedAt, attempt.FinishedAt = started, a.Now()
@@ -95,6 +97,7 @@ type ended struct {
 
 // handOver gives the message to the channel's sender.
 func (a *Activities) handOver(ctx context.Context, channel rule.Channel, claim Claim) (e ended) {
+	defer func() { a.slow(ctx, channel, e) }()
 	defer func() {
 		if cause := recover(); cause != nil {
 			a.Log.Error("A channel panicked", "channel", channel, "delivery", claim.Message.DeliveryID,

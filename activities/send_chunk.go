@@ -150,21 +150,21 @@ func (c *chunk) begin(ctx context.Context) {
 	if c.underWay > 0 {
 		patience = 0
 	}
-	granted, later := c.a.enter(ctx, c.channel, len(c.claimed), patience)
-	if granted == 0 && c.underWay == 0 {
+	admitted, later := c.a.enter(ctx, c.channel, len(c.claimed), patience)
+	if admitted.granted == 0 && c.underWay == 0 {
 		c.until, c.result.Later = time.Time{}, later
 	}
-	for _, next := range c.claimed[:granted] {
+	for _, next := range c.claimed[:admitted.granted] {
 		c.underWay++
 		go func() {
 			started := c.a.Now()
 			e := c.a.handOver(ctx, c.channel, next.claim)
-			c.a.leave(c.channel, 1)
+			admitted.leave(true)
 			e.DeliveryID, e.Number, e.StartedAt, e.FinishedAt = next.item.ID, next.claim.Attempt, started, c.a.Now()
 			c.ends <- e
 		}()
 	}
-	c.claimed = c.claimed[granted:]
+	c.claimed = c.claimed[admitted.granted:]
 }
 
 // write writes what has ended down, in the background; one commit at a time, so that the next has more.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -40,18 +41,102 @@ func (t *Turns) enter(ctx context.Context, want int, patience time.Duration) (gr
 // turnPause is the wait before a channel is asked again whose turns were all taken.
 const turnPause = 2 * time.Second
 
-// enter asks for turns on a channel, see Turns. A channel without a bound gives them all.
-func (a *Activities) enter(ctx context.Context, channel rule.Channel, want int, patience time.Duration) (granted int, later time.Duration) {
-	turns, bounded := a.Turns[channel]
-	if !bounded {
-		return want, 0
-	}
-	return turns.enter(ctx, want, patience)
+// Gate says when hand-overs of a channel may begin, for all workers together: a provider takes so many a second, so many
+// at once, and sometimes asks everybody to slow down.
+type Gate interface {
+	// Admit asks for up to want hand-overs that begin within patience. It gives how many may (0 to want), and how long to
+	// wait before they begin; with none, how long before asking again. release gives the admission back when all of them
+	// are over, with the number that did not begin.
+	Admit(ctx context.Context, channel rule.Channel, want int, patience time.Duration) (granted int, wait time.Duration, release func(ctx context.Context, unused int), err error)
+	// Slow says that the provider refused with the code, and asked for the wait (zero: for none in particular). Codes that
+	// concern one message only change nothing.
+	Slow(ctx context.Context, channel rule.Channel, code string, wait time.Duration)
 }
 
-// leave gives turns back.
-func (a *Activities) leave(channel rule.Channel, count int) {
-	if turns, bounded := a.Turns[channel]; bounded && count > 0 {
-		turns.slots.Release(int64(count))
+// admission is the right to make hand-overs now. Whoever has it calls leave once for each of them.
+type admission struct {
+	granted int
+	turns   *Turns
+	release func(unused int)
+	left    atomic.Int64
+	unused  atomic.Int64
+}
+
+// enter asks for turns on a channel: first of this worker's, see Turns, then of all workers', see Gate. It waits up to
+// patience until the hand-overs may begin. With none granted, later is how long to wait before asking again.
+func (a *Activities) enter(ctx context.Context, channel rule.Channel, want int, patience time.Duration) (ad *admission, later time.Duration) {
+	until := time.Now().Add(patience)
+	ad = &admission{granted: want, turns: a.Turns[channel], release: func(int) {}}
+	if ad.turns != nil {
+		if ad.granted, later = ad.turns.enter(ctx, want, patience); ad.granted == 0 {
+			return ad, later
+		}
+	}
+	if a.Gate != nil {
+		later = a.pass(ctx, channel, ad, max(time.Until(until), 0))
+	}
+	ad.left.Store(int64(ad.granted))
+	return ad, later
+}
+
+// pass takes the worker's turns through the gate, and gives back those that it does not admit.
+func (a *Activities) pass(ctx context.Context, channel rule.Channel, ad *admission, patience time.Duration) (later time.Duration) {
+	granted, wait, release, err := a.Gate.Admit(ctx, channel, ad.granted, patience)
+	if err != nil {
+		a.Log.Warn("The application's database did not answer", "step", "admit hand-overs", "error", err)
+		granted, wait = 0, turnPause
+	}
+	if granted > 0 {
+		ad.release = func(unused int) { release(context.WithoutCancel(ctx), unused) }
+		if !sleep(ctx, wait) {
+			ad.release(granted)
+			granted, wait = 0, turnPause
+		}
+	}
+	if ad.turns != nil {
+		ad.turns.slots.Release(int64(ad.granted - granted))
+	}
+	ad.granted = granted
+	if granted == 0 {
+		return max(wait, minPause)
+	}
+	return 0
+}
+
+// minPause keeps a send that may not begin from coming back at once: each time is some lines of its workflow's history.
+const minPause = time.Second
+
+// sleep waits, and says whether ctx lasted.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	if wait <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// leave says that one hand-over is over, or did not begin.
+func (ad *admission) leave(begun bool) {
+	if ad.turns != nil {
+		ad.turns.slots.Release(1)
+	}
+	if !begun {
+		ad.unused.Add(1)
+	}
+	if ad.left.Add(-1) == 0 {
+		ad.release(int(ad.unused.Load()))
+	}
+}
+
+// slow tells the gate of a refusal.
+func (a *Activities) slow(ctx context.Context, channel rule.Channel, e ended) {
+	if a.Gate != nil && e.Outcome != Accepted {
+		a.Gate.Slow(context.WithoutCancel(ctx), channel, e.Code, e.retryAfter)
 	}
 }
