@@ -60,7 +60,7 @@ class Customer(models.Model):
         db_table = "customers"
 
 
-@connection_created.connect
+@receiver(connection_created)
 def as_fast_as_the_others(sender, connection, **kwargs):
     """The other systems' SQLite writes ahead and survives a crash of the process; Django's default is slower."""
     with connection.cursor() as cursor:

@@ -108,6 +108,7 @@ func (n *Naive) work(setup system.Setup) error {
 		return fmt.Errorf("naive: start the worker: %w", err)
 	}
 	n.Add(func(context.Context) error { w.Stop(); return nil })
+	n.Add(n.drain)
 	return nil
 }
 
