@@ -16,8 +16,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/silquetech/silque-notifications/bench/asynq"
+	"github.com/silquetech/silque-notifications/bench/bare"
+	"github.com/silquetech/silque-notifications/bench/celery"
 	"github.com/silquetech/silque-notifications/bench/measure"
+	"github.com/silquetech/silque-notifications/bench/naive"
 	"github.com/silquetech/silque-notifications/bench/postgres"
+	"github.com/silquetech/silque-notifications/bench/river"
 	"github.com/silquetech/silque-notifications/bench/silque"
 	"github.com/silquetech/silque-notifications/bench/sink"
 	"github.com/silquetech/silque-notifications/bench/system"
@@ -27,7 +32,8 @@ import (
 type candidate struct {
 	name, database string
 	open           system.Open
-	savesOnly      bool
+	// savesOnly systems send nothing, sendsOnly ones save nothing.
+	savesOnly, sendsOnly bool
 }
 
 // candidates are all that can be measured, in the order of the table.
@@ -35,6 +41,14 @@ func candidates() []candidate {
 	return []candidate{
 		{name: "silque", database: "sqlite", open: silque.Open},
 		{name: "silque", database: "postgres", open: silque.Open},
+		{name: "river", database: "postgres", open: river.Open},
+		{name: "asynq", database: "postgres", open: asynq.Open},
+		{name: "celery", database: "sqlite", open: celery.Open},
+		{name: "naive", database: "sqlite", open: naive.Open},
+		{name: "naive", database: "postgres", open: naive.Open},
+		{name: "gorm alone", database: "sqlite", open: bare.OpenSaver, savesOnly: true},
+		{name: "gorm alone", database: "postgres", open: bare.OpenSaver, savesOnly: true},
+		{name: "go-mail alone", database: "none", open: bare.OpenSender, sendsOnly: true},
 	}
 }
 
@@ -138,7 +152,7 @@ func one(ctx context.Context, c candidate, number int, o options, box *sink.Sink
 	defer func() { _ = os.RemoveAll(dir) }()
 	plan := measure.Plan{
 		Name: c.name, Database: c.database, Arguments: []string{childArgument, c.name, c.database},
-		Idle: o.idle, Pause: 120 * time.Millisecond, Messages: o.messages, SavesOnly: c.savesOnly, Timeout: o.timeout,
+		Idle: o.idle, Pause: 120 * time.Millisecond, Messages: o.messages, SavesOnly: c.savesOnly, SendsOnly: c.sendsOnly, Timeout: o.timeout,
 		Setup: system.Setup{Database: c.database, Dir: dir, SMTPAddr: box.Addr(), Connections: connections, BatchMax: o.batchMax},
 	}
 	if c.database != "postgres" {

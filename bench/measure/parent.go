@@ -56,7 +56,7 @@ type Plan struct {
 	// DatabasePID is the Postgres server's; 0 without.
 	DatabasePID int
 	// SavesOnly systems send nothing; SendsOnly ones save nothing.
-	SavesOnly bool
+	SavesOnly, SendsOnly bool
 	// Timeout bounds the wait for the last email.
 	Timeout time.Duration
 }
@@ -142,7 +142,9 @@ func load(ctx context.Context, c *child, box *sink.Sink, p Plan, first *int, row
 	used, watched := cpu(roots...), watchMemory(c.process.Process.Pid)
 	n := float64(p.Messages)
 	err = run(ctx, c, box, p, first, p.Messages, 0, func(said answer, arrived sink.Arrived) {
-		row.Saved = n / said.To.Sub(said.From).Seconds()
+		if !p.SendsOnly {
+			row.Saved = n / said.To.Sub(said.From).Seconds()
+		}
 		if !p.SavesOnly {
 			row.Delivered = n / arrived.Last.Sub(said.From).Seconds()
 			row.Doubles = arrived.Doubles
