@@ -66,7 +66,7 @@ const childArgument = "-child"
 
 type options struct {
 	messages, idle, batchMax int
-	systems                  string
+	systems, profiles        string
 	asJSON                   bool
 	timeout                  time.Duration
 }
@@ -83,6 +83,7 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) erro
 	flags.IntVar(&o.batchMax, "batch-max", 0, "NOTIFY_BATCH_MAX of this project; 0: its default")
 	flags.StringVar(&o.systems, "systems", "", "names to measure, such as silque/postgres,river; empty: all")
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON instead of a table")
+	flags.StringVar(&o.profiles, "profiles", "", "folder for a processor profile of each system; empty: none")
 	flags.DurationVar(&o.timeout, "timeout", 15*time.Minute, "give up on a system after so long")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -154,6 +155,9 @@ func one(ctx context.Context, c candidate, number int, o options, box *sink.Sink
 		Name: c.name, Database: c.database, Arguments: []string{childArgument, c.name, c.database},
 		Idle: o.idle, Pause: 120 * time.Millisecond, Messages: o.messages, SavesOnly: c.savesOnly, SendsOnly: c.sendsOnly, Timeout: o.timeout,
 		Setup: system.Setup{Database: c.database, Dir: dir, SMTPAddr: box.Addr(), Connections: connections, BatchMax: o.batchMax},
+	}
+	if o.profiles != "" {
+		plan.Setup.Profile = filepath.Join(o.profiles, c.name+"-"+c.database+".pprof")
 	}
 	if c.database != "postgres" {
 		plan.Setup.DatabaseURL = "sqlite://" + filepath.ToSlash(filepath.Join(dir, "bench.db"))

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime/pprof"
 	"time"
 
 	"github.com/silquetech/silque-notifications/bench/system"
@@ -43,6 +45,11 @@ func Child(ctx context.Context, open system.Open, setup system.Setup, in io.Read
 	if err != nil {
 		return say.Encode(answer{Error: err.Error(), NotInstalled: errors.Is(err, system.ErrNotInstalled)})
 	}
+	stop, err := profile(setup.Profile)
+	if err != nil {
+		return errors.Join(err, s.Close(ctx))
+	}
+	defer stop()
 	if err := say.Encode(answer{}); err != nil {
 		return errors.Join(err, s.Close(ctx))
 	}
@@ -56,6 +63,21 @@ func Child(ctx context.Context, open system.Open, setup system.Setup, in io.Read
 			return errors.Join(err, s.Close(ctx))
 		}
 	}
+}
+
+// profile writes where the processor's time goes, until the function that it gives is called.
+func profile(file string) (stop func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	out, err := os.Create(file) //nolint:gosec // the person at the keyboard names it
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return func() { pprof.StopCPUProfile(); _ = out.Close() }, nil
 }
 
 func obey(ctx context.Context, s system.System, o order) (a answer) {

@@ -32,6 +32,8 @@ type Setup struct {
 	SMTPAddr string
 	// Connections are the SMTP connections at most, the same for all.
 	Connections int
+	// Profile is a file for the processor profile of the load; empty: none.
+	Profile string
 	// BatchMax is NOTIFY_BATCH_MAX for this project's own system; zero takes its default.
 	BatchMax int
 }
