@@ -13,6 +13,7 @@ import (
 type busy struct {
 	mutex   sync.Mutex
 	batches map[string]chan struct{} // closed when the batch has passed
+	quiet   time.Time                // when the last batch left
 }
 
 func newBusy() *busy { return &busy{batches: make(map[string]chan struct{})} }
@@ -39,6 +40,14 @@ func (b *busy) remove(batchID string) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	delete(b.batches, batchID)
+	b.quiet = time.Now()
+}
+
+// quietSince is when a batch left the last time.
+func (b *busy) quietSince() time.Time {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.quiet
 }
 
 // pass says that a batch has passed, and whether it was in the set.

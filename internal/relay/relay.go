@@ -34,6 +34,8 @@ type Options struct {
 	BatchMax int
 	// Parallel is the most batches that are busy at a time while each has one event. Default 4; 8 when BatchMax is 1.
 	Parallel int
+	// Gather is how long the next batch waits for company after one with several events, unless it is full. Default 50 ms.
+	Gather time.Duration
 	// BusyFor is how long a batch counts as busy at most, whatever becomes of it. Default 1 s.
 	BusyFor time.Duration
 	// Poll is how often the outbox is looked at without a nudge. Default 200 ms.
@@ -58,6 +60,9 @@ func (o Options) withDefaults() Options {
 	if o.BusyFor <= 0 {
 		o.BusyFor = time.Second
 	}
+	if o.Gather <= 0 {
+		o.Gather = 50 * time.Millisecond
+	}
 	if o.Poll <= 0 {
 		o.Poll = 200 * time.Millisecond
 	}
@@ -77,7 +82,7 @@ func (o Options) withDefaults() Options {
 //
 // It commits in groups: while a batch is busy, which is until each of its deliveries has been tried once, what comes
 // meanwhile gathers and travels together. So a change has a workflow of its own while the system is idle, and a backlog
-// travels in large batches that cost little, without any timer.
+// travels in large batches that cost little.
 type Relay struct {
 	db        *gorm.DB
 	temporal  Temporal
@@ -86,6 +91,8 @@ type Relay struct {
 
 	nudges chan struct{}
 	turns  outbox.Turns // the dispatcher's own
+	// last is how many events the last claim found; the dispatcher's own. More than one is a load.
+	last   int
 	busy   *busy
 	starts sync.WaitGroup
 
@@ -154,9 +161,12 @@ func (r *Relay) drain(ctx context.Context) {
 		room, err := r.room(ctx)
 		if err == nil && room > 0 {
 			var batch outbox.Batch
-			if batch, err = r.turns.Claim(ctx, r.db, room); err == nil && len(batch.Events) > 0 {
-				r.begin(ctx, batch)
-				continue
+			if batch, err = r.turns.Claim(ctx, r.db, room); err == nil {
+				r.last = len(batch.Events)
+				if len(batch.Events) > 0 {
+					r.begin(ctx, batch)
+					continue
+				}
 			}
 		}
 		if err != nil && ctx.Err() == nil {
@@ -166,23 +176,32 @@ func (r *Relay) drain(ctx context.Context) {
 	}
 }
 
-// room gives how many events the next batch may have. A full one needs all others to be over; beside others a single
-// event may go, when it is the only one that waits: more than one is a load, which gathers.
+// room gives how many events the next batch may have. Under load, and whenever more than one event waits, a batch goes
+// alone, and as full as a moment's patience makes it: small workflows would eat the time in which others are saved. A
+// single event that waits while the system is idle need not wait for another single one.
 func (r *Relay) room(ctx context.Context) (int, error) {
 	busy := r.busy.count()
 	switch {
-	case busy == 0:
-		return r.options.BatchMax, nil
-	case busy >= r.options.Parallel || r.Stalled():
+	case busy >= r.options.Parallel || busy > 0 && r.Stalled():
 		return 0, nil
 	case r.options.BatchMax == 1:
 		return 1, nil
+	case r.last > 1 && (busy > 0 || !r.gathered()):
+		return 0, nil
+	case busy == 0:
+		return r.options.BatchMax, nil
 	}
 	waiting, err := outbox.Waiting(ctx, r.db, 2)
 	if waiting == 1 && err == nil {
 		return 1, nil
 	}
 	return 0, err
+}
+
+// gathered says whether the next batch has had time to fill since the last one was over. After a full one it need not
+// wait: more is there.
+func (r *Relay) gathered() bool {
+	return r.last == r.options.BatchMax || time.Since(r.busy.quietSince()) >= r.options.Gather
 }
 
 // begin starts a batch's workflow in the background, and counts it as busy until its first pass is over.
@@ -192,12 +211,21 @@ func (r *Relay) begin(ctx context.Context, b outbox.Batch) {
 		return // this relay has it in hand already
 	}
 	r.starts.Go(func() {
-		defer r.Nudge()
+		defer r.nudgeSoon(len(b.Events))
 		defer r.busy.remove(b.ID)
 		if r.start(ctx, b) {
 			r.awaitPass(ctx, b, passed)
 		}
 	})
+}
+
+// nudgeSoon looks for the next batch when that has had time to gather.
+func (r *Relay) nudgeSoon(events int) {
+	if events > 1 && events < r.options.BatchMax {
+		time.AfterFunc(r.options.Gather, r.Nudge)
+		return
+	}
+	r.Nudge()
 }
 
 // Passed says that a workflow's deliveries have all been tried once, or that one of them is to be tried again: either way
