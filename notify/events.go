@@ -21,10 +21,7 @@ func (c *capture) writeEvents() error {
 	if len(events) == 0 {
 		return nil
 	}
-	c.db.Statement.ConnPool = c.own
-	err := outbox.Append(session(c.db), events...)
-	c.db.Statement.ConnPool = c.pool
-	if err != nil {
+	if err := outbox.AppendTx(c.db.Statement.Context, c.own, c.db.Name(), events...); err != nil {
 		return err
 	}
 	if tx, ok := listeningTxOf(c.pool); ok {
