@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"reflect"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
@@ -21,7 +22,7 @@ func (c *capture) writeEvents() error {
 	if len(events) == 0 {
 		return nil
 	}
-	if err := outbox.AppendTx(c.db.Statement.Context, c.own, c.db.Name(), events...); err != nil {
+	if err := outbox.AppendTx(context.WithoutCancel(c.db.Statement.Context), c.own, c.db.Name(), events...); err != nil {
 		return err
 	}
 	if tx, ok := listeningTxOf(c.pool); ok {

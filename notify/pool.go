@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"sync/atomic"
+	"time"
 
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
 )
 
@@ -47,9 +49,20 @@ func (l *listeningPool) BeginTx(ctx context.Context, options *sql.TxOptions) (go
 		return nil, err
 	}
 	if full, ok := tx.(gorm.Tx); ok {
-		return &listeningTx{Tx: full, pool: l}, nil
+		return &listeningTx{Tx: full, pool: l, plain: l.plain()}, nil
 	}
 	return tx, nil
+}
+
+// plain says whether a transaction of the pool is what BEGIN makes it and no more: pgx's own, of no pool or driver that
+// may have set something in it already.
+func (l *listeningPool) plain() bool {
+	pool, ok := l.ConnPool.(*sql.DB)
+	if !ok {
+		return false
+	}
+	_, ok = pool.Driver().(*stdlib.Driver)
+	return ok
 }
 
 // GetDBConn satisfies gorm.GetDBConnector.
@@ -77,6 +90,41 @@ type listeningTx struct {
 	gorm.Tx
 	pool   *listeningPool
 	events atomic.Bool
+	plain  bool
+	used   atomic.Bool // a statement was sent
+}
+
+// untouched says whether the transaction has done nothing yet, so that another one may take its place.
+func (l *listeningTx) untouched() bool { return l.plain && !l.used.Load() }
+
+// ExecContext satisfies gorm.ConnPool, as do the others.
+func (l *listeningTx) ExecContext(ctx context.Context, query string, arguments ...any) (sql.Result, error) {
+	l.used.Store(true)
+	return l.Tx.ExecContext(ctx, query, arguments...)
+}
+
+// QueryContext runs a query.
+func (l *listeningTx) QueryContext(ctx context.Context, query string, arguments ...any) (*sql.Rows, error) {
+	l.used.Store(true)
+	return l.Tx.QueryContext(ctx, query, arguments...)
+}
+
+// QueryRowContext runs a query for one row.
+func (l *listeningTx) QueryRowContext(ctx context.Context, query string, arguments ...any) *sql.Row {
+	l.used.Store(true)
+	return l.Tx.QueryRowContext(ctx, query, arguments...)
+}
+
+// PrepareContext prepares a statement.
+func (l *listeningTx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	l.used.Store(true)
+	return l.Tx.PrepareContext(ctx, query)
+}
+
+// StmtContext gives a prepared statement in the transaction.
+func (l *listeningTx) StmtContext(ctx context.Context, statement *sql.Stmt) *sql.Stmt {
+	l.used.Store(true)
+	return l.Tx.StmtContext(ctx, statement)
 }
 
 // Commit commits, and then tells the relays if there is something for them.
@@ -127,8 +175,12 @@ func (p *Plugin) committed() {
 	}
 }
 
+// callPause is the least time between two calls: far less than a message takes.
+const callPause = 5 * time.Millisecond
+
 // notifyRelays wakes relays in other processes. It does so outside the business transactions, because Postgres lets
-// transactions that use NOTIFY commit only one after the other. A lost call is no loss: relays also sweep.
+// transactions that use NOTIFY commit only one after the other. A lost call is no loss: relays also sweep. A call that
+// follows another closely waits a little, for a busy application would else spend as much on calls as on saves.
 func (p *Plugin) notifyRelays(ctx context.Context, pool *sql.DB) {
 	for {
 		select {
@@ -136,6 +188,10 @@ func (p *Plugin) notifyRelays(ctx context.Context, pool *sql.DB) {
 			return
 		case <-p.wake:
 			_, _ = pool.ExecContext(ctx, "SELECT pg_notify('notify_outbox', '')")
+			select {
+			case <-ctx.Done():
+			case <-time.After(callPause):
+			}
 		}
 	}
 }

@@ -126,25 +126,14 @@ func (c *capture) naming(ctx context.Context, run func() error) error {
 		return run()
 	}
 	c.certain = true
-	// Postgres lets nothing more be done in a transaction in which a statement failed, except to go back to a savepoint.
-	_, open := c.pool.(gorm.TxCommitter)
-	saved := open && isPostgres(c.db)
-	if saved {
-		if _, err := c.pool.ExecContext(ctx, "SAVEPOINT notify_columns"); err != nil {
-			return err
-		}
+	back, err := c.wayBack(ctx)
+	if err != nil {
+		return err
 	}
-	err := run()
+	err = run()
 	repeat := missesColumn(err)
-	if saved && repeat {
-		if _, failed := c.pool.ExecContext(ctx, "ROLLBACK TO SAVEPOINT notify_columns"); failed != nil {
-			return errors.Join(err, failed)
-		}
-	}
-	if saved && (repeat || err == nil) {
-		if _, failed := c.pool.ExecContext(ctx, "RELEASE SAVEPOINT notify_columns"); failed != nil {
-			return errors.Join(err, failed)
-		}
+	if failed := back.take(ctx, c.pool, err == nil, repeat); failed != nil {
+		return errors.Join(err, failed)
 	}
 	if !repeat {
 		return err
@@ -153,6 +142,46 @@ func (c *capture) naming(ctx context.Context, run func() error) error {
 		return errors.Join(err, failed)
 	}
 	return run()
+}
+
+// wayBack leads out of a transaction in which a statement has failed: Postgres lets nothing more be done there.
+type wayBack int
+
+const (
+	needless  wayBack = iota // SQLite, and statements outside a transaction
+	restart                  // begin the transaction again: nothing was done in it
+	savepoint                // go back to a savepoint, which is two more statements in every save
+)
+
+// wayBack prepares the cheapest way.
+func (c *capture) wayBack(ctx context.Context) (wayBack, error) {
+	if _, open := c.pool.(gorm.TxCommitter); !open || !isPostgres(c.db) {
+		return needless, nil
+	}
+	if tx, ok := listeningTxOf(c.pool); ok && tx.untouched() {
+		return restart, nil
+	}
+	_, err := c.pool.ExecContext(ctx, "SAVEPOINT notify_columns")
+	return savepoint, err
+}
+
+// take goes back if the statement is to be repeated, and ends the savepoint unless the whole transaction is lost.
+func (w wayBack) take(ctx context.Context, pool gorm.ConnPool, succeeded, repeat bool) error {
+	var statements []string
+	switch {
+	case w == restart && repeat:
+		statements = []string{"ROLLBACK AND CHAIN"} // the new transaction has the isolation of the old one
+	case w == savepoint && repeat:
+		statements = []string{"ROLLBACK TO SAVEPOINT notify_columns", "RELEASE SAVEPOINT notify_columns"}
+	case w == savepoint && succeeded:
+		statements = []string{"RELEASE SAVEPOINT notify_columns"}
+	}
+	for _, statement := range statements {
+		if _, err := pool.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // missesColumn says whether the database does not know a column of the statement.

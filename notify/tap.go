@@ -34,7 +34,7 @@ func (t *tap) ExecContext(ctx context.Context, query string, arguments ...any) (
 		return nil, err
 	}
 	if !returning {
-		return t.ConnPool.ExecContext(ctx, query, arguments...)
+		return t.capture.own.ExecContext(ctx, query, arguments...)
 	}
 	if err := t.capture.runReturning(ctx, query+" RETURNING ", arguments); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (t *tap) QueryContext(ctx context.Context, query string, arguments ...any) 
 		return nil, err
 	}
 	if !returning {
-		return t.ConnPool.QueryContext(ctx, query, arguments...)
+		return t.capture.own.QueryContext(ctx, query, arguments...)
 	}
 	if err := t.capture.runReturning(ctx, query+", ", arguments); err != nil {
 		return nil, err
