@@ -47,7 +47,7 @@ type stranger struct {
 func create(db *gorm.DB, _ int) error { return db.Create(&plainRow{Text: "text", Count: 3}).Error }
 
 func update(db *gorm.DB, i int) error {
-	return db.Model(&plainRow{ID: 1}).Update("text", fmt.Sprint(i)).Error
+	return db.Model(&plainRow{ID: uint(i)}).Update("text", fmt.Sprint(i)).Error
 }
 
 func remove(db *gorm.DB, i int) error { return db.Delete(&plainRow{ID: uint(i)}).Error }

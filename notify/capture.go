@@ -61,6 +61,8 @@ type capture struct {
 	setsKey bool
 	// soft: the delete is an UPDATE that marks the row.
 	soft bool
+	// pairing is set when one statement reads the rows before and after.
+	pairing *pairing
 }
 
 // around runs gorm's own callback between the plugin's two looks at the rows.

@@ -49,16 +49,16 @@ func (l *listeningPool) BeginTx(ctx context.Context, options *sql.TxOptions) (go
 		return nil, err
 	}
 	if full, ok := tx.(gorm.Tx); ok {
-		return &listeningTx{Tx: full, pool: l, plain: l.plain()}, nil
+		return &listeningTx{Tx: full, pool: l, plain: l.plain(options)}, nil
 	}
 	return tx, nil
 }
 
-// plain says whether a transaction of the pool is what BEGIN makes it and no more: pgx's own, of no pool or driver that
-// may have set something in it already.
-func (l *listeningPool) plain() bool {
+// plain says whether a transaction of the pool is what BEGIN alone makes it: pgx's own, of no pool or driver that may have
+// set something in it already, and without options, which another transaction would not inherit.
+func (l *listeningPool) plain(options *sql.TxOptions) bool {
 	pool, ok := l.ConnPool.(*sql.DB)
-	if !ok {
+	if !ok || options != nil && *options != (sql.TxOptions{}) {
 		return false
 	}
 	_, ok = pool.Driver().(*stdlib.Driver)

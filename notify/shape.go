@@ -28,19 +28,21 @@ type shape struct {
 	faithful bool
 	// triggers says whether it has triggers, which change rows unseen.
 	triggers bool
+	// keyed: the table itself guarantees that the model's primary key tells its rows apart. Only Postgres is asked.
+	keyed bool
 }
 
 // look looks at the table and keeps the answer. A table that does not exist yet is taken to have every column, and is
 // looked at again.
 func (p *Plugin) look(db *gorm.DB, m *model) (*shape, error) {
-	columns, triggers, err := tableOf(background(db), db.Statement.ConnPool, db.Name(), m.schema.Table)
+	found, err := tableOf(background(db), db.Statement.ConnPool, db.Name(), m.schema.Table)
 	if err != nil {
 		return nil, err
 	}
-	s := &shape{triggers: triggers, faithful: len(columns) > 0 && !triggers}
+	s := &shape{triggers: found.triggers, faithful: len(found.columns) > 0 && !found.triggers, keyed: found.hasKey(m.schema)}
 	for _, field := range m.visible {
-		column, there := columns[columnKey(db.Name(), field.DBName)]
-		if !there && !field.PrimaryKey && len(columns) > 0 {
+		column, there := found.columns[columnKey(db.Name(), field.DBName)]
+		if !there && !field.PrimaryKey && len(found.columns) > 0 {
 			p.complain(m.name, field.DBName, "a field has no column in the table and is left out of events")
 			continue
 		}
@@ -53,7 +55,7 @@ func (p *Plugin) look(db *gorm.DB, m *model) (*shape, error) {
 	s.encoder = catalog.NewEncoder(m.schema, s.entry, precision(db))
 	s.table = m.schema.Table[strings.LastIndex(m.schema.Table, ".")+1:]
 	s.columns, s.qualified = columnList(db.Statement, "", s.fields), columnList(db.Statement, s.table, s.fields)
-	if len(columns) > 0 {
+	if len(found.columns) > 0 {
 		m.shape.Store(s)
 	}
 	return s, nil
@@ -170,7 +172,7 @@ func (w wayBack) take(ctx context.Context, pool gorm.ConnPool, succeeded, repeat
 	var statements []string
 	switch {
 	case w == restart && repeat:
-		statements = []string{"ROLLBACK AND CHAIN"} // the new transaction has the isolation of the old one
+		statements = []string{"ROLLBACK AND CHAIN"}
 	case w == savepoint && repeat:
 		statements = []string{"ROLLBACK TO SAVEPOINT notify_columns", "RELEASE SAVEPOINT notify_columns"}
 	case w == savepoint && succeeded:

@@ -71,15 +71,15 @@ func (c *capture) prepare(ctx context.Context, query string, returnsRows bool) (
 	case rule.Create:
 		returning, err = c.prepareCreate(ctx)
 	case rule.Update:
-		returning, err = true, c.readMatching(ctx, "NO KEY UPDATE")
 		c.setsKey = assignsKey(c.db.Statement, c.model)
+		returning, err = true, c.readUpdated(ctx, query, returnsRows)
 	case rule.Delete:
 		c.soft = strings.HasPrefix(query, "UPDATE")
 		// A hard delete returns its rows, unless the application reads them itself: they cannot be read again.
 		returning = c.soft || !returnsRows
 		switch {
 		case c.soft:
-			err = c.readMatching(ctx, "NO KEY UPDATE")
+			err = c.readUpdated(ctx, query, returnsRows)
 		case returnsRows:
 			err = c.readMatching(ctx, "UPDATE")
 		}
@@ -90,10 +90,25 @@ func (c *capture) prepare(ctx context.Context, query string, returnsRows bool) (
 	return returning, nil
 }
 
+// readUpdated reads the rows that an UPDATE will change, unless the UPDATE itself can.
+func (c *capture) readUpdated(ctx context.Context, query string, returnsRows bool) error {
+	if !returnsRows {
+		c.pairing = c.pairs(query)
+	}
+	if c.pairing != nil {
+		return nil
+	}
+	return c.readMatching(ctx, "NO KEY UPDATE")
+}
+
 // runReturning runs the statement and keeps the rows that it returns.
 func (c *capture) runReturning(ctx context.Context, query string, arguments []any) error {
 	err := c.naming(ctx, func() (err error) {
-		c.after, err = c.queryReturning(ctx, query, arguments)
+		if c.pairing != nil {
+			c.before, c.after, err = c.queryPairs(ctx, arguments)
+		} else {
+			c.after, err = c.queryReturning(ctx, query, arguments)
+		}
 		return err
 	})
 	if err != nil || c.action == rule.Delete {
