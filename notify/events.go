@@ -28,6 +28,7 @@ func (c *capture) writeEvents() error {
 	if tx, ok := listeningTxOf(c.pool); ok {
 		tx.events.Store(true)
 	} else {
+		c.plugin.deaf.Store(true)
 		c.db.InstanceSet(eventsKey, true)
 	}
 	return nil

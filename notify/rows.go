@@ -23,11 +23,16 @@ type row struct {
 // insertedColumn stands behind the columns that an INSERT on Postgres returns, and says whether the row is new.
 const insertedColumn = "notify_inserted"
 
-// scratch is a statement for building SQL about the captured statement's table.
+// scratch is a statement for building SQL about the captured statement's table. It is made by hand, because a session of
+// gorm copies all of its settings for it, in every save.
 func (c *capture) scratch() *gorm.Statement {
-	q := session(c.db).Session(&gorm.Session{NewDB: true, Initialized: true}).Statement
-	q.Table, q.TableExpr, q.Schema, q.Context = c.alias, c.db.Statement.TableExpr, c.model.schema, c.db.Statement.Context
-	return q
+	db := &gorm.DB{Config: c.db.Config}
+	db.Statement = &gorm.Statement{
+		DB: db, Table: c.alias, TableExpr: c.db.Statement.TableExpr, Schema: c.model.schema, Context: c.db.Statement.Context,
+		Clauses: make(map[string]clause.Clause, 1),
+	}
+	db.Statement.SQL.Grow(256)
+	return db.Statement
 }
 
 // readMatching reads, and locks where the database can, the rows that the statement's conditions match.
@@ -61,6 +66,9 @@ func (c *capture) readBefore(ctx context.Context, lock string, fromWhere func(*g
 // writes, and a transaction that has read before cannot always wait for it.
 func (c *capture) lockSQLite(ctx context.Context) error {
 	if isPostgres(c.db) {
+		return nil
+	}
+	if tx, ok := listeningTxOf(c.pool); ok && tx.locked {
 		return nil
 	}
 	_, err := c.own.ExecContext(ctx, "UPDATE notify_revision SET revision = revision WHERE id = 0")
