@@ -13,7 +13,7 @@ import (
 )
 
 // later lists what a new event does not have. A field that is neither written nor here was forgotten in the INSERT.
-var later = []string{"Decisions", "BatchID", "ClaimedAt", "StartedAt", "ResolvedAt", "SettledAt", "CheckedAt"}
+var later = []string{"Decisions", "BatchID", "ClaimedAt", "StartedAt", "ResolvedAt", "SettledAt", "CheckedAt", "PassedAt"}
 
 // filled is an event with a value in every field, and no two alike.
 func filled() *outbox.Event {
