@@ -63,6 +63,8 @@ type capture struct {
 	soft bool
 	// pairing is set when one statement reads the rows before and after.
 	pairing *pairing
+	// told is set when an UPDATE itself says what it makes of the rows before.
+	told *told
 }
 
 // around runs gorm's own callback between the plugin's two looks at the rows.

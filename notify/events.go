@@ -10,6 +10,9 @@ import (
 
 // writeEvents makes one event of each row that changed, in the statement's transaction.
 func (c *capture) writeEvents() error {
+	if c.told != nil && c.db.RowsAffected > 0 {
+		c.after = c.told.rowsAfter(c.db.Statement.Context, c.before)
+	}
 	var events []*outbox.Event
 	switch c.action {
 	case rule.Create:

@@ -31,7 +31,7 @@ func (c *capture) pairs(query string) *pairing {
 	if !conditional {
 		return &pairing{head: query}
 	}
-	// The same conditions twice in one statement have the same parameters, so they must count from where the SET ends.
+	// The conditions move to the front and keep their parameters, which count from where the SET ends.
 	count := len(c.written(where, 0).Vars)
 	text := c.written(where, len(c.db.Statement.Vars)-count).SQL.String()
 	head, whole := strings.CutSuffix(query, " "+text)
@@ -62,7 +62,8 @@ func (c *capture) queryPairs(ctx context.Context, arguments []any) (before, afte
 }
 
 // pairingStatement locks the rows in a common table expression, with which the UPDATE is joined by their key. Of a row for
-// which it had to wait, Postgres gives the newest version there, and the UPDATE changes that one.
+// which it had to wait, Postgres gives the newest version there, and the UPDATE changes that one. The application's
+// conditions are asked once, as in its own UPDATE: a second answer, to random() for one, could be another.
 func (c *capture) pairingStatement() string {
 	q := c.scratch()
 	_, _ = q.WriteString("WITH notify_old AS MATERIALIZED (SELECT ")
@@ -82,11 +83,6 @@ func (c *capture) pairingStatement() string {
 	q.WriteQuoted(c.alias)
 	_, _ = q.WriteString(") " + c.pairing.head + " FROM notify_old WHERE ")
 	c.writeSameKey(q)
-	if c.pairing.conditions != "" {
-		_, _ = q.WriteString("(" + c.pairing.conditions + ")")
-	} else {
-		_, _ = q.WriteString("true")
-	}
 	_, _ = q.WriteString(" RETURNING " + c.qualified())
 	for i := range c.shape.fields {
 		_, _ = q.WriteString("," + oldColumn(i))
@@ -94,12 +90,15 @@ func (c *capture) pairingStatement() string {
 	return q.SQL.String()
 }
 
-// writeSameKey writes that a row is the one that was read before, and AND.
+// writeSameKey writes that a row is the one that was read before.
 func (c *capture) writeSameKey(q *gorm.Statement) {
+	and := ""
 	for i, field := range c.shape.fields {
 		if field.PrimaryKey {
+			_, _ = q.WriteString(and)
 			q.WriteQuoted(clause.Column{Table: c.alias, Name: field.DBName})
-			_, _ = q.WriteString(" = " + oldColumn(i) + " AND ")
+			_, _ = q.WriteString(" = " + oldColumn(i))
+			and = " AND "
 		}
 	}
 }

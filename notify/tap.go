@@ -72,14 +72,14 @@ func (c *capture) prepare(ctx context.Context, query string, returnsRows bool) (
 		returning, err = c.prepareCreate(ctx)
 	case rule.Update:
 		c.setsKey = assignsKey(c.db.Statement, c.model)
-		returning, err = true, c.readUpdated(ctx, query, returnsRows)
+		returning, err = c.readUpdated(ctx, query, returnsRows)
 	case rule.Delete:
 		c.soft = strings.HasPrefix(query, "UPDATE")
 		// A hard delete returns its rows, unless the application reads them itself: they cannot be read again.
 		returning = c.soft || !returnsRows
 		switch {
 		case c.soft:
-			err = c.readUpdated(ctx, query, returnsRows)
+			returning, err = c.readUpdated(ctx, query, returnsRows)
 		case returnsRows:
 			err = c.readMatching(ctx, "UPDATE")
 		}
@@ -90,15 +90,22 @@ func (c *capture) prepare(ctx context.Context, query string, returnsRows bool) (
 	return returning, nil
 }
 
-// readUpdated reads the rows that an UPDATE will change, unless the UPDATE itself can.
-func (c *capture) readUpdated(ctx context.Context, query string, returnsRows bool) error {
+// readUpdated reads the rows that an UPDATE will change, unless the UPDATE itself can, and says whether it shall return
+// them.
+func (c *capture) readUpdated(ctx context.Context, query string, returnsRows bool) (returning bool, err error) {
 	if !returnsRows {
 		c.pairing = c.pairs(query)
 	}
 	if c.pairing != nil {
-		return nil
+		return true, nil
 	}
-	return c.readMatching(ctx, "NO KEY UPDATE")
+	if err := c.readMatching(ctx, "NO KEY UPDATE"); err != nil {
+		return false, err
+	}
+	if !returnsRows {
+		c.told = c.tell(query)
+	}
+	return c.told == nil, nil
 }
 
 // runReturning runs the statement and keeps the rows that it returns.
