@@ -119,6 +119,22 @@ func TestAColumnThatIsDroppedHindersNoSaveThatBeginsItsTransaction(t *testing.T)
 	}
 }
 
+func TestAColumnThatIsDroppedHindersNoSaveOfAGormThatPreparesEverything(t *testing.T) {
+	for _, c := range changesOfALabel {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+				s := open(t, db.Session(&gorm.Session{PrepareStmt: true}), notify.Options{})
+				dropNote(t, s)
+				if result := c.change(s.db); result.Error != nil || result.RowsAffected != 1 {
+					t.Errorf("%d rows, %v", result.RowsAffected, result.Error)
+				}
+				s.expect(c.event)
+			})
+		})
+	}
+}
+
 func TestATransactionKeepsItsIsolationWhenAColumnIsDropped(t *testing.T) {
 	for _, level := range []sql.IsolationLevel{sql.LevelDefault, sql.LevelRepeatableRead, sql.LevelSerializable} {
 		t.Run(level.String(), func(t *testing.T) {
