@@ -25,7 +25,11 @@ func (c *capture) writeEvents() error {
 	if len(events) == 0 {
 		return nil
 	}
-	if err := outbox.AppendTx(context.WithoutCancel(c.db.Statement.Context), c.own, c.db.Name(), events...); err != nil {
+	ctx := c.db.Statement.Context
+	if !isPostgres(c.db) {
+		ctx = context.WithoutCancel(ctx) // the write lock is held: nothing is waited for that would need watching
+	}
+	if err := outbox.AppendTx(ctx, c.own, c.db.Name(), events...); err != nil {
 		return err
 	}
 	if tx, ok := listeningTxOf(c.pool); ok {
