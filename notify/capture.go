@@ -61,6 +61,10 @@ type capture struct {
 	setsKey bool
 	// soft: the delete is an UPDATE that marks the row.
 	soft bool
+	// pairing is set when one statement reads the rows before and after.
+	pairing *pairing
+	// told is set when an UPDATE itself says what it makes of the rows before.
+	told *told
 }
 
 // around runs gorm's own callback between the plugin's two looks at the rows.

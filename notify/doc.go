@@ -19,7 +19,8 @@
 // Such a program reports its changes by the REST API instead.
 //
 // An update on Postgres can match a row that another transaction changed between the plugin's look and the statement;
-// its event then has no old_doc.
+// its event then has no old_doc. That is so only where one statement cannot do both: on a table with triggers, or whose
+// primary key is not the model's, and in an update with a FROM or RETURNING of its own or that changes the key.
 //
 // # Struct tags
 //

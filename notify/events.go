@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"reflect"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
@@ -9,6 +10,9 @@ import (
 
 // writeEvents makes one event of each row that changed, in the statement's transaction.
 func (c *capture) writeEvents() error {
+	if c.told != nil && c.db.RowsAffected > 0 {
+		c.after = c.told.rowsAfter(c.db.Statement.Context, c.before)
+	}
 	var events []*outbox.Event
 	switch c.action {
 	case rule.Create:
@@ -21,15 +25,17 @@ func (c *capture) writeEvents() error {
 	if len(events) == 0 {
 		return nil
 	}
-	c.db.Statement.ConnPool = c.own
-	err := outbox.Append(session(c.db), events...)
-	c.db.Statement.ConnPool = c.pool
-	if err != nil {
+	ctx := c.db.Statement.Context
+	if !isPostgres(c.db) {
+		ctx = context.WithoutCancel(ctx) // the write lock is held: nothing is waited for that would need watching
+	}
+	if err := outbox.AppendTx(ctx, c.own, c.db.Name(), events...); err != nil {
 		return err
 	}
 	if tx, ok := listeningTxOf(c.pool); ok {
 		tx.events.Store(true)
 	} else {
+		c.plugin.deaf.Store(true)
 		c.db.InstanceSet(eventsKey, true)
 	}
 	return nil

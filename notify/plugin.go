@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 
@@ -48,6 +49,7 @@ type Plugin struct {
 	models     sync.Map      // table name → *model
 	wake       chan struct{} // to the goroutine that sends NOTIFY; nil when there is none
 	prepared   *prepared     // nil on Postgres
+	deaf       atomic.Bool   // events were written in a transaction whose commit is not heard of
 	complaints sync.Map      // what was reported already and is not again
 }
 

@@ -23,11 +23,16 @@ type row struct {
 // insertedColumn stands behind the columns that an INSERT on Postgres returns, and says whether the row is new.
 const insertedColumn = "notify_inserted"
 
-// scratch is a statement for building SQL about the captured statement's table.
+// scratch is a statement for building SQL about the captured statement's table. It is made by hand, because a session of
+// gorm copies all of its settings for it, in every save.
 func (c *capture) scratch() *gorm.Statement {
-	q := session(c.db).Session(&gorm.Session{NewDB: true, Initialized: true}).Statement
-	q.Table, q.TableExpr, q.Schema, q.Context = c.alias, c.db.Statement.TableExpr, c.model.schema, c.db.Statement.Context
-	return q
+	db := &gorm.DB{Config: c.db.Config}
+	db.Statement = &gorm.Statement{
+		DB: db, Table: c.alias, TableExpr: c.db.Statement.TableExpr, Schema: c.model.schema, Context: c.db.Statement.Context,
+		Clauses: make(map[string]clause.Clause, 1),
+	}
+	db.Statement.SQL.Grow(256)
+	return db.Statement
 }
 
 // readMatching reads, and locks where the database can, the rows that the statement's conditions match.
@@ -63,6 +68,9 @@ func (c *capture) lockSQLite(ctx context.Context) error {
 	if isPostgres(c.db) {
 		return nil
 	}
+	if tx, ok := listeningTxOf(c.pool); ok && tx.locked {
+		return nil
+	}
 	_, err := c.own.ExecContext(ctx, "UPDATE notify_revision SET revision = revision WHERE id = 0")
 	return err
 }
@@ -87,7 +95,13 @@ func (c *capture) queryBefore(ctx context.Context, lock string, fromWhere func(*
 
 // scan reads rows whose last columns are the model's fields, perhaps followed by insertedColumn; it closes rows. What
 // stands before them is the application's.
-func (c *capture) scan(ctx context.Context, rows *sql.Rows) (result []row, err error) {
+func (c *capture) scan(ctx context.Context, rows *sql.Rows) ([]row, error) {
+	result, err := c.scanTimes(ctx, 1, rows)
+	return result[0], err
+}
+
+// scanTimes reads rows that hold the model's fields as often as told, at most twice, one copy after the other.
+func (c *capture) scanTimes(ctx context.Context, times int, rows *sql.Rows) (result [2][]row, err error) {
 	defer func() {
 		if closing := rows.Close(); err == nil {
 			err = closing
@@ -95,39 +109,46 @@ func (c *capture) scan(ctx context.Context, rows *sql.Rows) (result []row, err e
 	}()
 	names, err := rows.Columns()
 	if err != nil {
-		return nil, err
+		return result, err
 	}
 	trailing := 0
 	if names[len(names)-1] == insertedColumn {
 		trailing = 1
 	}
-	leading := len(names) - len(c.shape.fields) - trailing
+	leading := len(names) - times*len(c.shape.fields) - trailing
 	targets := make([]any, len(names))
 	for rows.Next() {
-		r := row{value: reflect.New(c.model.schema.ModelType).Elem(), inserted: true}
+		inserted := true
 		for i := range leading {
 			targets[i] = new(any)
 		}
 		if trailing == 1 {
-			targets[len(targets)-1] = &r.inserted
+			targets[len(targets)-1] = &inserted
 		}
-		if err := scanRow(ctx, rows, targets, leading, c.shape.fields, &r); err != nil {
-			return nil, err
+		var copies [2]row
+		for i := range times {
+			copies[i].value = reflect.New(c.model.schema.ModelType).Elem()
 		}
-		r.key = c.shape.encoder.Key(ctx, r.value)
-		result = append(result, r)
+		if err := scanRow(ctx, rows, targets, leading, c.shape.fields, copies[:times]); err != nil {
+			return result, err
+		}
+		for i := range times {
+			copies[i].key, copies[i].inserted = c.shape.encoder.Key(ctx, copies[i].value), inserted
+			result[i] = append(result[i], copies[i])
+		}
 	}
 	return result, rows.Err()
 }
 
 // scanRow reads one row through gorm's fields. What the database holds may not fit the Go type (SQLite stores anything
 // anywhere): then the fields that fit are set, and the others are listed.
-func scanRow(ctx context.Context, rows *sql.Rows, targets []any, leading int, fields []*schema.Field, r *row) error {
-	for i, field := range fields {
-		targets[leading+i] = field.NewValuePool.Get()
+func scanRow(ctx context.Context, rows *sql.Rows, targets []any, leading int, fields []*schema.Field, copies []row) error {
+	for i := range len(copies) * len(fields) {
+		targets[leading+i] = fields[i%len(fields)].NewValuePool.Get()
 	}
 	scanned := rows.Scan(targets...) == nil
-	for i, field := range fields {
+	for i := range len(copies) * len(fields) {
+		r, field := &copies[i/len(fields)], fields[i%len(fields)]
 		if scanned && field.Set(ctx, r.value, targets[leading+i]) != nil {
 			r.unreadable = append(r.unreadable, field.DBName)
 		}
@@ -136,13 +157,14 @@ func scanRow(ctx context.Context, rows *sql.Rows, targets []any, leading int, fi
 	if scanned {
 		return nil
 	}
-	for i := range fields {
+	for i := range len(copies) * len(fields) {
 		targets[leading+i] = new(any)
 	}
 	if err := rows.Scan(targets...); err != nil {
 		return err
 	}
-	for i, field := range fields {
+	for i := range len(copies) * len(fields) {
+		r, field := &copies[i/len(fields)], fields[i%len(fields)]
 		if field.Set(ctx, r.value, *targets[leading+i].(*any)) != nil {
 			r.unreadable = append(r.unreadable, field.DBName)
 		}

@@ -28,19 +28,21 @@ type shape struct {
 	faithful bool
 	// triggers says whether it has triggers, which change rows unseen.
 	triggers bool
+	// keyed: the table itself guarantees that the model's primary key tells its rows apart. Only Postgres is asked.
+	keyed bool
 }
 
 // look looks at the table and keeps the answer. A table that does not exist yet is taken to have every column, and is
 // looked at again.
 func (p *Plugin) look(db *gorm.DB, m *model) (*shape, error) {
-	columns, triggers, err := tableOf(background(db), db.Statement.ConnPool, db.Name(), m.schema.Table)
+	found, err := tableOf(background(db), db.Statement.ConnPool, db.Name(), m.schema.Table)
 	if err != nil {
 		return nil, err
 	}
-	s := &shape{triggers: triggers, faithful: len(columns) > 0 && !triggers}
+	s := &shape{triggers: found.triggers, faithful: len(found.columns) > 0 && !found.triggers, keyed: found.hasKey(m.schema)}
 	for _, field := range m.visible {
-		column, there := columns[columnKey(db.Name(), field.DBName)]
-		if !there && !field.PrimaryKey && len(columns) > 0 {
+		column, there := found.columns[columnKey(db.Name(), field.DBName)]
+		if !there && !field.PrimaryKey && len(found.columns) > 0 {
 			p.complain(m.name, field.DBName, "a field has no column in the table and is left out of events")
 			continue
 		}
@@ -53,7 +55,7 @@ func (p *Plugin) look(db *gorm.DB, m *model) (*shape, error) {
 	s.encoder = catalog.NewEncoder(m.schema, s.entry, precision(db))
 	s.table = m.schema.Table[strings.LastIndex(m.schema.Table, ".")+1:]
 	s.columns, s.qualified = columnList(db.Statement, "", s.fields), columnList(db.Statement, s.table, s.fields)
-	if len(columns) > 0 {
+	if len(found.columns) > 0 {
 		m.shape.Store(s)
 	}
 	return s, nil
@@ -126,25 +128,14 @@ func (c *capture) naming(ctx context.Context, run func() error) error {
 		return run()
 	}
 	c.certain = true
-	// Postgres lets nothing more be done in a transaction in which a statement failed, except to go back to a savepoint.
-	_, open := c.pool.(gorm.TxCommitter)
-	saved := open && isPostgres(c.db)
-	if saved {
-		if _, err := c.pool.ExecContext(ctx, "SAVEPOINT notify_columns"); err != nil {
-			return err
-		}
+	back, err := c.wayBack(ctx)
+	if err != nil {
+		return err
 	}
-	err := run()
+	err = run()
 	repeat := missesColumn(err)
-	if saved && repeat {
-		if _, failed := c.pool.ExecContext(ctx, "ROLLBACK TO SAVEPOINT notify_columns"); failed != nil {
-			return errors.Join(err, failed)
-		}
-	}
-	if saved && (repeat || err == nil) {
-		if _, failed := c.pool.ExecContext(ctx, "RELEASE SAVEPOINT notify_columns"); failed != nil {
-			return errors.Join(err, failed)
-		}
+	if failed := back.take(ctx, c.pool, err == nil, repeat); failed != nil {
+		return errors.Join(err, failed)
 	}
 	if !repeat {
 		return err
@@ -153,6 +144,46 @@ func (c *capture) naming(ctx context.Context, run func() error) error {
 		return errors.Join(err, failed)
 	}
 	return run()
+}
+
+// wayBack leads out of a transaction in which a statement has failed: Postgres lets nothing more be done there.
+type wayBack int
+
+const (
+	needless  wayBack = iota // SQLite, and statements outside a transaction
+	restart                  // begin the transaction again: nothing was done in it
+	savepoint                // go back to a savepoint, which is two more statements in every save
+)
+
+// wayBack prepares the cheapest way.
+func (c *capture) wayBack(ctx context.Context) (wayBack, error) {
+	if _, open := c.pool.(gorm.TxCommitter); !open || !isPostgres(c.db) {
+		return needless, nil
+	}
+	if tx, ok := listeningTxOf(c.pool); ok && tx.untouched() {
+		return restart, nil
+	}
+	_, err := c.pool.ExecContext(ctx, "SAVEPOINT notify_columns")
+	return savepoint, err
+}
+
+// take goes back if the statement is to be repeated, and ends the savepoint unless the whole transaction is lost.
+func (w wayBack) take(ctx context.Context, pool gorm.ConnPool, succeeded, repeat bool) error {
+	var statements []string
+	switch {
+	case w == restart && repeat:
+		statements = []string{"ROLLBACK AND CHAIN"}
+	case w == savepoint && repeat:
+		statements = []string{"ROLLBACK TO SAVEPOINT notify_columns", "RELEASE SAVEPOINT notify_columns"}
+	case w == savepoint && succeeded:
+		statements = []string{"RELEASE SAVEPOINT notify_columns"}
+	}
+	for _, statement := range statements {
+		if _, err := pool.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // missesColumn says whether the database does not know a column of the statement.

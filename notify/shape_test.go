@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"bytes"
+	"database/sql"
 	"log/slog"
 	"strings"
 	"testing"
@@ -61,23 +62,31 @@ type label struct {
 	Note string `gorm:"<-:create;default:(-)"`
 }
 
+var changesOfALabel = []struct {
+	name, event string
+	change      func(tx *gorm.DB) *gorm.DB
+}{
+	{"update", "update labels 1", func(tx *gorm.DB) *gorm.DB { return tx.Model(&label{ID: 1}).Update("name", "b") }},
+	{"delete", "delete labels 1", func(tx *gorm.DB) *gorm.DB { return tx.Delete(&label{ID: 1}) }},
+	{"create from a map", "create labels 2", func(tx *gorm.DB) *gorm.DB {
+		return tx.Table("labels").Create(map[string]any{"id": 2, "name": "b"})
+	}},
+}
+
+// dropNote takes a column away from under a running application.
+func dropNote(t *testing.T, s *shop) {
+	t.Helper()
+	must(t, s.db.AutoMigrate(&label{}))
+	s.watchModel(&label{}, "labels")
+	must(t, s.db.Exec("INSERT INTO labels (id, name) VALUES (1, 'a')").Error)
+	must(t, s.db.Exec("ALTER TABLE labels DROP COLUMN note").Error)
+}
+
 func TestAColumnThatIsDroppedUnderARunningApplicationHindersNoSave(t *testing.T) {
-	for _, c := range []struct {
-		name, event string
-		change      func(tx *gorm.DB) *gorm.DB
-	}{
-		{"update", "update labels 1", func(tx *gorm.DB) *gorm.DB { return tx.Model(&label{ID: 1}).Update("name", "b") }},
-		{"delete", "delete labels 1", func(tx *gorm.DB) *gorm.DB { return tx.Delete(&label{ID: 1}) }},
-		{"create from a map", "create labels 2", func(tx *gorm.DB) *gorm.DB {
-			return tx.Table("labels").Create(map[string]any{"id": 2, "name": "b"})
-		}},
-	} {
+	for _, c := range changesOfALabel {
 		t.Run(c.name, func(t *testing.T) {
 			watched(t, func(t *testing.T, s *shop) {
-				must(t, s.db.AutoMigrate(&label{}))
-				s.watchModel(&label{}, "labels")
-				must(t, s.db.Exec("INSERT INTO labels (id, name) VALUES (1, 'a')").Error)
-				must(t, s.db.Exec("ALTER TABLE labels DROP COLUMN note").Error)
+				dropNote(t, s)
 				must(t, s.db.Transaction(func(tx *gorm.DB) error {
 					must(t, tx.Create(&tagRow{Slug: "before"}).Error)
 					if result := c.change(tx); result.Error != nil || result.RowsAffected != 1 {
@@ -92,6 +101,58 @@ func TestAColumnThatIsDroppedUnderARunningApplicationHindersNoSave(t *testing.T)
 					}
 				}
 			})
+		})
+	}
+}
+
+func TestAColumnThatIsDroppedHindersNoSaveThatBeginsItsTransaction(t *testing.T) {
+	for _, c := range changesOfALabel {
+		t.Run(c.name, func(t *testing.T) {
+			watched(t, func(t *testing.T, s *shop) {
+				dropNote(t, s)
+				if result := c.change(s.db); result.Error != nil || result.RowsAffected != 1 {
+					t.Errorf("%d rows, %v", result.RowsAffected, result.Error)
+				}
+				s.expect(c.event)
+			})
+		})
+	}
+}
+
+func TestAColumnThatIsDroppedHindersNoSaveOfAGormThatPreparesEverything(t *testing.T) {
+	for _, c := range changesOfALabel {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+				s := open(t, db.Session(&gorm.Session{PrepareStmt: true}), notify.Options{})
+				dropNote(t, s)
+				if result := c.change(s.db); result.Error != nil || result.RowsAffected != 1 {
+					t.Errorf("%d rows, %v", result.RowsAffected, result.Error)
+				}
+				s.expect(c.event)
+			})
+		})
+	}
+}
+
+func TestATransactionKeepsItsIsolationWhenAColumnIsDropped(t *testing.T) {
+	for _, level := range []sql.IsolationLevel{sql.LevelDefault, sql.LevelRepeatableRead, sql.LevelSerializable} {
+		t.Run(level.String(), func(t *testing.T) {
+			t.Parallel()
+			s := open(t, testdb.Postgres(t), notify.Options{})
+			dropNote(t, s)
+			var before, after string
+			must(t, s.db.Transaction(func(tx *gorm.DB) error {
+				return tx.Raw("SHOW transaction_isolation").Scan(&before).Error
+			}, &sql.TxOptions{Isolation: level}))
+			must(t, s.db.Transaction(func(tx *gorm.DB) error {
+				must(t, tx.Delete(&label{ID: 1}).Error)
+				return tx.Raw("SHOW transaction_isolation").Scan(&after).Error
+			}, &sql.TxOptions{Isolation: level}))
+			if before != after {
+				t.Fatalf("%s has become %s", before, after)
+			}
+			s.expect("delete labels 1")
 		})
 	}
 }

@@ -13,32 +13,61 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// tableOf reads the types of a table's columns, empty for generated ones, and whether it has triggers.
-func tableOf(ctx context.Context, pool gorm.ConnPool, dialect, table string) (map[string]string, bool, error) {
-	query, arguments := `SELECT name, CASE hidden WHEN 0 THEN type ELSE '' END,
-		EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE)
-		FROM pragma_table_xinfo(?)`, []any{table, table}
+// table is what the database says of a table.
+type table struct {
+	// columns are the columns' types, empty for generated ones.
+	columns map[string]string
+	// keys are the columns of the primary key; none is listed where rows can be in the table that it does not guard.
+	keys     map[string]bool
+	triggers bool
+}
+
+// hasKey says whether the table's primary key is the model's.
+func (t table) hasKey(s *schema.Schema) bool {
+	for _, name := range s.PrimaryFieldDBNames {
+		if !t.keys[name] {
+			return false
+		}
+	}
+	return len(t.keys) > 0 && len(t.keys) == len(s.PrimaryFieldDBNames)
+}
+
+const sqliteTable = `SELECT name, CASE hidden WHEN 0 THEN type ELSE '' END,
+	EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE), false
+	FROM pragma_table_xinfo(?)`
+
+// A key does not guard what tables that inherit from this one hold, except for partitions.
+const postgresTable = `SELECT attname, CASE attgenerated WHEN '' THEN format_type(atttypid, atttypmod) ELSE '' END,
+	EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = attrelid AND NOT tgisinternal)
+		OR EXISTS (SELECT 1 FROM pg_class WHERE oid = attrelid AND relhasrules),
+	EXISTS (SELECT 1 FROM pg_index JOIN pg_class ON pg_class.oid = indrelid WHERE indrelid = attrelid AND indisprimary
+		AND indimmediate AND attnum = ANY (indkey) AND (relkind = 'p' OR NOT relhassubclass))
+	FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`
+
+// tableOf looks at a table; one that is not there has no columns.
+func tableOf(ctx context.Context, pool gorm.ConnPool, dialect, name string) (table, error) {
+	query, arguments := sqliteTable, []any{name, name}
 	if dialect == "postgres" {
-		query, arguments = `SELECT attname, CASE attgenerated WHEN '' THEN format_type(atttypid, atttypmod) ELSE '' END,
-			EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = attrelid AND NOT tgisinternal)
-				OR EXISTS (SELECT 1 FROM pg_class WHERE oid = attrelid AND relhasrules)
-			FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
-			[]any{quotedTable(table)}
+		query, arguments = postgresTable, []any{quotedTable(name)}
 	}
 	rows, err := pool.QueryContext(ctx, query, arguments...)
 	if err != nil {
-		return nil, false, err
+		return table{}, err
 	}
 	defer func() { _ = rows.Close() }()
-	columns, triggers := make(map[string]string), false
+	t := table{columns: make(map[string]string), keys: make(map[string]bool)}
 	for rows.Next() {
 		var name, kind string
-		if err := rows.Scan(&name, &kind, &triggers); err != nil {
-			return nil, false, err
+		var key bool
+		if err := rows.Scan(&name, &kind, &t.triggers, &key); err != nil {
+			return table{}, err
 		}
-		columns[columnKey(dialect, name)] = strings.ToLower(kind)
+		t.columns[columnKey(dialect, name)] = strings.ToLower(kind)
+		if key {
+			t.keys[name] = true
+		}
 	}
-	return columns, triggers, rows.Err()
+	return t, rows.Err()
 }
 
 // columnKey is a column's name as the database compares it: gorm quotes it, and to SQLite case makes no difference.

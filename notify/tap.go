@@ -34,7 +34,7 @@ func (t *tap) ExecContext(ctx context.Context, query string, arguments ...any) (
 		return nil, err
 	}
 	if !returning {
-		return t.ConnPool.ExecContext(ctx, query, arguments...)
+		return t.capture.own.ExecContext(ctx, query, arguments...)
 	}
 	if err := t.capture.runReturning(ctx, query+" RETURNING ", arguments); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (t *tap) QueryContext(ctx context.Context, query string, arguments ...any) 
 		return nil, err
 	}
 	if !returning {
-		return t.ConnPool.QueryContext(ctx, query, arguments...)
+		return t.capture.own.QueryContext(ctx, query, arguments...)
 	}
 	if err := t.capture.runReturning(ctx, query+", ", arguments); err != nil {
 		return nil, err
@@ -71,15 +71,15 @@ func (c *capture) prepare(ctx context.Context, query string, returnsRows bool) (
 	case rule.Create:
 		returning, err = c.prepareCreate(ctx)
 	case rule.Update:
-		returning, err = true, c.readMatching(ctx, "NO KEY UPDATE")
 		c.setsKey = assignsKey(c.db.Statement, c.model)
+		returning, err = c.readUpdated(ctx, query, returnsRows)
 	case rule.Delete:
 		c.soft = strings.HasPrefix(query, "UPDATE")
 		// A hard delete returns its rows, unless the application reads them itself: they cannot be read again.
 		returning = c.soft || !returnsRows
 		switch {
 		case c.soft:
-			err = c.readMatching(ctx, "NO KEY UPDATE")
+			returning, err = c.readUpdated(ctx, query, returnsRows)
 		case returnsRows:
 			err = c.readMatching(ctx, "UPDATE")
 		}
@@ -90,10 +90,32 @@ func (c *capture) prepare(ctx context.Context, query string, returnsRows bool) (
 	return returning, nil
 }
 
+// readUpdated reads the rows that an UPDATE will change, unless the UPDATE itself can, and says whether it shall return
+// them.
+func (c *capture) readUpdated(ctx context.Context, query string, returnsRows bool) (returning bool, err error) {
+	if !returnsRows {
+		c.pairing = c.pairs(query)
+	}
+	if c.pairing != nil {
+		return true, nil
+	}
+	if err := c.readMatching(ctx, "NO KEY UPDATE"); err != nil {
+		return false, err
+	}
+	if !returnsRows {
+		c.told = c.tell(query)
+	}
+	return c.told == nil, nil
+}
+
 // runReturning runs the statement and keeps the rows that it returns.
 func (c *capture) runReturning(ctx context.Context, query string, arguments []any) error {
 	err := c.naming(ctx, func() (err error) {
-		c.after, err = c.queryReturning(ctx, query, arguments)
+		if c.pairing != nil {
+			c.before, c.after, err = c.queryPairs(ctx, arguments)
+		} else {
+			c.after, err = c.queryReturning(ctx, query, arguments)
+		}
 		return err
 	})
 	if err != nil || c.action == rule.Delete {

@@ -64,16 +64,17 @@ func TestAWatchedSaveAddsAsFewQueriesAsItCan(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(db *gorm.DB) error
-		// want counts statements, the save's own included; SQLite's lock and Postgres's savepoint and its release are more.
+		// want counts statements, the save's own included; SQLite's lock and look before, and Postgres's savepoint and its
+		// release in a transaction that is not the plugin's, are more.
 		want      int
-		lock      int
+		sqlite    int
 		savepoint int
 	}{
 		{"a create adds the event", func(db *gorm.DB) error { return db.Create(&plainRow{}).Error }, 2, 0, 0},
 		{"many creates add one INSERT of events", func(db *gorm.DB) error { return db.Create(&[]plainRow{{}, {}, {}}).Error }, 2, 0, 0},
-		{"an update adds a look before and the event", func(db *gorm.DB) error {
+		{"an update adds the event, and on SQLite a look before", func(db *gorm.DB) error {
 			return db.Model(&plainRow{}).Where("id > 0").Update("text", "x").Error
-		}, 3, 1, 2},
+		}, 2, 2, 2},
 		{"a delete adds the event", func(db *gorm.DB) error { return db.Where("id > 0").Delete(&plainRow{}).Error }, 2, 0, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,7 +84,7 @@ func TestAWatchedSaveAddsAsFewQueriesAsItCan(t *testing.T) {
 				must(t, s.plugin.Refresh(t.Context()))
 				want := c.want + c.savepoint
 				if s.db.Name() == "sqlite" {
-					want = c.want + c.lock
+					want = c.want + c.sqlite
 				}
 				if sent := driverStatements(t, s, func(db *gorm.DB) { must(t, c.do(db)) }); len(sent) != want {
 					t.Fatalf("%d statements instead of %d: %q", len(sent), want, sent)

@@ -10,30 +10,14 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// appendBatch bounds the rows of one INSERT: SQLite takes 32,766 parameters and Postgres 65,535, an event has 21.
-const appendBatch = 500
-
 // Append writes events in tx, which is the caller's transaction: they are there when it commits, and were never there
-// when it rolls back. It fills in ID, Status and CreatedAt where they are empty, and fires no gorm hook or plugin.
+// when it rolls back. It fills in ID, Status and CreatedAt where they are empty, and fires no gorm hook or plugin. What
+// a later stage adds (Decisions, BatchID and the stages' times) is not written: a new event has none of it.
 func Append(tx *gorm.DB, events ...*Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	now := time.Now().UTC()
-	for _, e := range events {
-		if e.ID == "" {
-			e.ID = NewID()
-		}
-		if e.CreatedAt.IsZero() {
-			e.CreatedAt = now
-		}
-		if e.Lane == "" {
-			e.Lane = e.lane()
-		}
-		e.Status = Pending
-	}
-	if err := clean(tx).CreateInBatches(events, appendBatch).Error; err != nil {
-		return fmt.Errorf("outbox: append %d events: %w", len(events), err)
+	session := clean(tx)
+	err := AppendTx(session.Statement.Context, session.Statement.ConnPool, tx.Name(), events...)
+	if err != nil {
+		return fmt.Errorf("outbox: append %d events: %w", len(events), session.AddError(err))
 	}
 	return nil
 }
