@@ -128,6 +128,7 @@ func (c *capture) add(events []*outbox.Event, action rule.Action, doc, old *row,
 	return append(events, &outbox.Event{
 		Model: c.model.name, Key: key, Action: action, Doc: c.snapshot(doc), OldDoc: c.snapshot(old),
 		Revision: c.list.Revision, Source: c.plugin.options.Source,
+		Lane: laneOf(c.db.Statement.Context),
 	})
 }
 

@@ -173,4 +173,21 @@ type skipKey struct{}
 //	db.WithContext(notify.Skip(ctx)).Create(&rows)
 func Skip(ctx context.Context) context.Context { return context.WithValue(ctx, skipKey{}, true) }
 
+type tenantKey struct{}
+
+// Tenant gives a context whose events take turns with those of other tenants, so that none waits behind another's bulk
+// work. The name is kept with the events in the application's database, and nowhere else. Without it, the changes of each
+// model take turns with those of others.
+//
+//	db.WithContext(notify.Tenant(ctx, "acme")).Save(&order)
+func Tenant(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, tenantKey{}, name)
+}
+
+// laneOf names the lane of the context's tenant; empty without one.
+func laneOf(ctx context.Context) string {
+	name, _ := ctx.Value(tenantKey{}).(string)
+	return outbox.TenantLane(name)
+}
+
 func skipped(ctx context.Context) bool { return ctx.Value(skipKey{}) != nil }

@@ -22,6 +22,8 @@ func (s *sending) firstPass(ctx workflow.Context, plan activities.Plan) error {
 			channels.Add(1)
 			workflow.Go(ctx, func(ctx workflow.Context) {
 				defer channels.Done()
+				uncancelled, done := workflow.NewDisconnectedContext(ctx)
+				defer done()
 				if slots.Acquire(uncancelled, 1) != nil {
 					return
 				}

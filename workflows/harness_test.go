@@ -235,6 +235,8 @@ type faultyLedger struct {
 	mutex                               sync.Mutex
 	failClaims, failFails, failFinishes int
 	failKeeps, failSettles              int
+	// dieAfterClaims loses the answer to claims that were committed, as a worker does that dies at that moment.
+	dieAfterClaims int
 }
 
 var errAway = errors.New("connection refused")
@@ -255,7 +257,11 @@ func (l *faultyLedger) Advance(
 	if len(begin) > 0 && l.fails(&l.failClaims) || len(ended) > 0 && l.fails(&l.failFinishes) {
 		return nil, errAway
 	}
-	return l.Ledger.Advance(ctx, ended, begin, now)
+	claims, err := l.Ledger.Advance(ctx, ended, begin, now)
+	if err == nil && len(begin) > 0 && l.fails(&l.dieAfterClaims) {
+		return nil, errAway
+	}
+	return claims, err
 }
 
 func (l *faultyLedger) Fail(ctx context.Context, f activities.Failure, now time.Time) error {

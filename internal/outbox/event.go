@@ -75,6 +75,14 @@ type Event struct {
 	PassedAt *time.Time
 }
 
+// TenantLane names the lane of a tenant's events; empty for no tenant.
+func TenantLane(tenant string) string {
+	if tenant == "" {
+		return ""
+	}
+	return "tenant " + tenant
+}
+
 // lane gives the lane of an event that names none: date alerts, which come in thousands, one for each notification;
 // changes one for each model; and one for each of the messages that a person waits for.
 func (e *Event) lane() string {

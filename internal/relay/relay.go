@@ -34,6 +34,8 @@ type Options struct {
 	BatchMax int
 	// Parallel is the most batches that are busy at a time while each has one event. Default 4; 8 when BatchMax is 1.
 	Parallel int
+	// Full is the most full batches that are busy at a time: while Temporal moves one on, another is sent. Default 3.
+	Full int
 	// Gather is how long the next batch waits for company after one with several events, unless it is full. Default 50 ms.
 	Gather time.Duration
 	// BusyFor is how long a batch counts as busy at most, whatever becomes of it. Default 1 s.
@@ -59,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.BusyFor <= 0 {
 		o.BusyFor = time.Second
+	}
+	if o.Full <= 0 {
+		o.Full = 3
 	}
 	if o.Gather <= 0 {
 		o.Gather = 50 * time.Millisecond
@@ -176,9 +181,9 @@ func (r *Relay) drain(ctx context.Context) {
 	}
 }
 
-// room gives how many events the next batch may have. Under load, and whenever more than one event waits, a batch goes
-// alone, and as full as a moment's patience makes it: small workflows would eat the time in which others are saved. A
-// single event that waits while the system is idle need not wait for another single one.
+// room gives how many events the next batch may have. Under load a batch goes alone unless it is full, and as full as a
+// moment's patience makes it: small workflows would eat the time in which others are saved. A single event that waits
+// while the system is idle need not wait for another single one.
 func (r *Relay) room(ctx context.Context) (int, error) {
 	busy := r.busy.count()
 	switch {
@@ -186,6 +191,8 @@ func (r *Relay) room(ctx context.Context) (int, error) {
 		return 0, nil
 	case r.options.BatchMax == 1:
 		return 1, nil
+	case r.last == r.options.BatchMax && busy < r.options.Full:
+		return r.options.BatchMax, nil
 	case r.last > 1 && (busy > 0 || !r.gathered()):
 		return 0, nil
 	case busy == 0:

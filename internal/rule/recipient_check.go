@@ -8,9 +8,9 @@ import (
 
 // The limits of who can be told.
 const (
-	RecipientLimit = 100  // rows
-	AddressLimit   = 1000 // addresses of one notification and event
-	CopyLimit      = 20   // copies of one email
+	RecipientLimit = 100       // rows
+	AddressLimit   = ListLimit // addresses of one notification and event: a whole saved list
+	CopyLimit      = 20        // copies of one email
 )
 
 // documentFieldLimit is in bytes; names of columns have at most 63 or so.

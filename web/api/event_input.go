@@ -33,6 +33,7 @@ type eventInput struct {
 	Doc            json.RawMessage `json:"doc"`
 	OldDoc         json.RawMessage `json:"old_doc"`
 	IdempotencyKey string          `json:"idempotency_key"`
+	Tenant         string          `json:"tenant"`
 }
 
 // createEvent takes a change from an application that has no plugin. Any model of the catalog may be reported, watched or
@@ -47,7 +48,7 @@ func (a *API) createEvent(c *gin.Context) error {
 		return err
 	}
 	e := &outbox.Event{Model: in.Model, Key: in.Key, Action: in.Action, Source: outbox.FromAPI,
-		Doc: snapshot(in.Doc), OldDoc: snapshot(in.OldDoc)}
+		Doc: snapshot(in.Doc), OldDoc: snapshot(in.OldDoc), Lane: outbox.TenantLane(in.Tenant)}
 	if in.IdempotencyKey != "" {
 		key := idempotencyPrefix + in.IdempotencyKey
 		e.IdempotencyKey = &key
@@ -82,6 +83,9 @@ func (a *API) checkEvent(ctx context.Context, in eventInput) error {
 	}
 	if utf8.RuneCountInString(in.IdempotencyKey) > maxKey {
 		wrong["idempotency_key"] = fmt.Sprintf("must have at most %d characters", maxKey)
+	}
+	if utf8.RuneCountInString(in.Tenant) > maxKey {
+		wrong["tenant"] = fmt.Sprintf("must have at most %d characters", maxKey)
 	}
 	if !slices.Contains(changes, in.Action) {
 		wrong["action"] = "must be " + alternatives(changes)
