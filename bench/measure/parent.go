@@ -197,7 +197,7 @@ func begin(ctx context.Context, p Plan) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{process: exec.CommandContext(ctx, self, append(p.Arguments, string(setup))...)}
+	c := &child{process: exec.CommandContext(ctx, self, append(p.Arguments, string(setup))...)} //nolint:gosec // this program itself
 	c.process.Stderr = os.Stderr
 	if c.orders, err = c.process.StdinPipe(); err != nil {
 		return nil, err

@@ -7,34 +7,13 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/silquetech/silque-notifications/bench/histories"
 	"github.com/silquetech/silque-notifications/bench/system"
 )
 
-// actionsEach are the billable ones of each workflow: its start and its activity. The sink refuses nothing, so no activity
-// is tried twice. https://docs.temporal.io/cloud/actions
-const actionsEach = 2
-
-// pageSize is the most that the server gives at a time.
-const pageSize = 1000
-
 // Count gives what the workflows since the start have cost.
 func (n *Naive) Count(ctx context.Context) (system.Counts, error) {
-	var counts system.Counts
-	request := &workflowservice.ListWorkflowExecutionsRequest{PageSize: pageSize}
-	for {
-		page, err := n.temporal.ListWorkflow(ctx, request)
-		if err != nil {
-			return counts, fmt.Errorf("naive: list the workflows: %w", err)
-		}
-		for _, execution := range page.GetExecutions() {
-			counts.Workflows++
-			counts.Events += int(execution.GetHistoryLength())
-			counts.Actions += actionsEach
-		}
-		if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
-			return counts, nil
-		}
-	}
+	return histories.Count(ctx, n.temporal)
 }
 
 const (

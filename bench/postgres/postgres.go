@@ -56,12 +56,13 @@ func (s *Server) run(ctx context.Context, bin string) (err error) {
 		return err
 	}
 	data := filepath.Join(s.folder, "data")
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale") //nolint:gosec // found on the PATH
 	initdb.SysProcAttr, initdb.Dir = owner, s.folder
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, output)
 	}
 	// The settings are Postgres's own but for the memory and the connections, which every installation sets.
+	//nolint:gosec // found on the PATH
 	s.process = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", s.folder,
 		"-c", "listen_addresses=127.0.0.1", "-p", strconv.Itoa(s.port),
 		"-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB", "-c", "max_connections=300")
@@ -121,8 +122,8 @@ func programs() (string, error) {
 		folders = append(folders, debian[i])
 	}
 	for _, folder := range folders {
-		_, noInitdb := os.Stat(filepath.Join(folder, "initdb"))
-		_, noServer := os.Stat(filepath.Join(folder, "postgres"))
+		_, noInitdb := os.Stat(filepath.Join(folder, "initdb"))   //nolint:gosec // a look at the PATH
+		_, noServer := os.Stat(filepath.Join(folder, "postgres")) //nolint:gosec // a look at the PATH
 		if noInitdb == nil && noServer == nil {
 			return folder, nil
 		}
@@ -146,12 +147,12 @@ func unprivileged(folder string) (*syscall.SysProcAttr, error) {
 	}
 	account, err := user.Lookup("postgres")
 	if err != nil {
-		return nil, fmt.Errorf("Postgres does not run as root, and there is no user postgres: %w", err)
+		return nil, fmt.Errorf("the Postgres server does not run as root, and there is no user postgres: %w", err)
 	}
 	uid, _ := strconv.Atoi(account.Uid)
 	gid, _ := strconv.Atoi(account.Gid)
 	if err := os.Chown(folder, uid, gid); err != nil {
 		return nil, err
 	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil //nolint:gosec // a user's numbers
 }

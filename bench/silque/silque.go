@@ -14,6 +14,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/bench/histories"
 	"github.com/silquetech/silque-notifications/bench/system"
 	"github.com/silquetech/silque-notifications/dev/temporalserver"
 	"github.com/silquetech/silque-notifications/internal/config"
@@ -138,6 +139,11 @@ func (s *Silque) watch(ctx context.Context, plugin *notify.Plugin) error {
 // Save saves customer i: the plugin does the rest.
 func (s *Silque) Save(ctx context.Context, i int) error {
 	return s.db.WithContext(ctx).Create(system.NewCustomer(i)).Error
+}
+
+// Count gives what the workflows have cost at Temporal.
+func (s *Silque) Count(ctx context.Context) (system.Counts, error) {
+	return histories.Count(ctx, s.temporal)
 }
 
 func (s *Silque) atStop(stop func(ctx context.Context) error) { s.stops = append(s.stops, stop) }

@@ -3,8 +3,10 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -48,7 +50,9 @@ func (s *Sink) Addr() string { return s.listener.Addr().String() }
 // Close ends it.
 func (s *Sink) Close() error {
 	err := s.server.Close()
-	<-s.served
+	if serving := <-s.served; !errors.Is(serving, smtp.ErrServerClosed) {
+		err = errors.Join(err, serving)
+	}
 	return err
 }
 
@@ -72,20 +76,29 @@ type Arrived struct {
 // Wait returns when n customers have got an email, or ctx ends; either way it gives what has arrived.
 func (s *Sink) Wait(ctx context.Context, n int) (Arrived, error) {
 	for {
-		s.mutex.Lock()
-		if len(s.arrivals) >= n {
-			defer s.mutex.Unlock()
-			return Arrived{At: s.arrivals, Last: s.last, Doubles: s.doubles, Strangers: s.strangers}, nil
+		count, change := s.progress()
+		if count >= n {
+			return s.arrived(), nil
 		}
-		change := s.change
-		count := len(s.arrivals)
-		s.mutex.Unlock()
 		select {
 		case <-change:
 		case <-ctx.Done():
 			return Arrived{}, fmt.Errorf("sink: %d of %d emails have arrived: %w", count, n, ctx.Err())
 		}
 	}
+}
+
+// progress gives how many have arrived, and a channel that is closed when another does.
+func (s *Sink) progress() (int, <-chan struct{}) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return len(s.arrivals), s.change
+}
+
+func (s *Sink) arrived() Arrived {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return Arrived{At: maps.Clone(s.arrivals), Last: s.last, Doubles: s.doubles, Strangers: s.strangers}
 }
 
 // Count is how many customers have got an email.

@@ -72,7 +72,7 @@ func Number(address string) (int, bool) {
 	return i, found && err == nil
 }
 
-// Name, Subject and Text are the same for all systems.
+// Name is customer i's.
 func Name(i int) string { return fmt.Sprintf("Customer %d", i) }
 
 // Subject is the email's.
