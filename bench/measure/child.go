@@ -70,7 +70,7 @@ func profile(file string) (stop func(), err error) {
 	if file == "" {
 		return func() {}, nil
 	}
-	out, err := os.Create(file) //nolint:gosec // the person at the keyboard names it
+	out, err := os.Create(file)
 	if err != nil {
 		return nil, err
 	}
