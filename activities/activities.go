@@ -64,8 +64,9 @@ type Ledger interface {
 	InForce(ctx context.Context, model string, triggers []rule.Trigger, revision int64) ([]*rule.Notification, error)
 	// Source reads related rows and saved lists. What it has read it may keep for the time of one event.
 	Source(models rule.Models) rule.Source
-	// Keep writes what events came to, at once or not at all. Keeping it twice is the same as once.
-	Keep(ctx context.Context, workflowID string, r ...Resolution) error
+	// Keep writes what events came to, at once or not at all. Keeping it twice is the same as once. It gives their
+	// deliveries when all of them are new and everything there is to send for the events; nil: ask Unsent.
+	Keep(ctx context.Context, workflowID string, r ...Resolution) (fresh []Planned, err error)
 	// Unsent reads up to limit deliveries of the events that have not ended, oldest first, those after the ID.
 	Unsent(ctx context.Context, eventIDs []string, after string, limit int) ([]Planned, error)
 	// Advance records how attempts ended and begins others unless their deliveries have ended already, at once or not at

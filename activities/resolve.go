@@ -53,27 +53,30 @@ func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (Plan, error)
 	if err != nil {
 		return Plan{}, a.unavailable("read the catalog", err)
 	}
-	if err := a.keepAll(ctx, events, models); err != nil {
+	fresh, err := a.keepAll(ctx, events, models)
+	if err != nil {
 		return Plan{}, err
 	}
-	return a.plan(ctx, in)
+	return a.plan(ctx, in, fresh)
 }
 
 // keepLimit is how many deliveries are gathered before they are written: it bounds the memory.
 const keepLimit = 1000
 
-// keepAll decides what the events come to, and writes it in as few commits as there may be.
-func (a *Activities) keepAll(ctx context.Context, events []Event, models rule.Models) error {
+// keepAll decides what the events come to, and writes it in as few commits as there may be. It gives the deliveries when
+// that was all in one; nil: they must be read.
+func (a *Activities) keepAll(ctx context.Context, events []Event, models rule.Models) (fresh []Planned, err error) {
 	workflowID := activity.GetInfo(ctx).WorkflowExecution.ID
 	var resolutions []Resolution
-	deliveries := 0
+	deliveries, kept := 0, 0
 	keep := func() error {
 		if len(resolutions) == 0 {
 			return nil
 		}
-		if err := a.Ledger.Keep(ctx, workflowID, resolutions...); err != nil {
+		if fresh, err = a.Ledger.Keep(ctx, workflowID, resolutions...); err != nil {
 			return a.unavailable("keep deliveries", err)
 		}
+		kept = len(resolutions)
 		resolutions, deliveries = resolutions[:0], 0
 		return nil
 	}
@@ -86,16 +89,22 @@ func (a *Activities) keepAll(ctx context.Context, events []Event, models rule.Mo
 			resolution, err = a.withFreshCatalog(ctx, event)
 		}
 		if err != nil {
-			return a.unavailable("read notifications", err)
+			return nil, a.unavailable("read notifications", err)
 		}
 		resolutions = append(resolutions, resolution)
 		if deliveries += len(resolution.Deliveries); deliveries >= keepLimit {
 			if err := keep(); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return keep()
+	if err := keep(); err != nil {
+		return nil, err
+	}
+	if kept < len(events) {
+		return nil, nil
+	}
+	return fresh, nil
 }
 
 // withFreshCatalog decides once more what an event comes to: an application may have registered a model or a column a
@@ -116,11 +125,14 @@ func (r Resolution) mayBeOutdated() bool {
 	})
 }
 
-// plan reads what is to be sent.
-func (a *Activities) plan(ctx context.Context, in ResolveInput) (Plan, error) {
-	deliveries, err := a.Ledger.Unsent(ctx, in.EventIDs, in.After, planLimit+1)
-	if err != nil {
-		return Plan{}, a.unavailable("read deliveries", err)
+// plan gives what is to be sent; fresh holds it if that is known.
+func (a *Activities) plan(ctx context.Context, in ResolveInput, fresh []Planned) (Plan, error) {
+	deliveries := fresh
+	if deliveries == nil {
+		var err error
+		if deliveries, err = a.Ledger.Unsent(ctx, in.EventIDs, in.After, planLimit+1); err != nil {
+			return Plan{}, a.unavailable("read deliveries", err)
+		}
 	}
 	plan := Plan{Deliveries: deliveries, Retry: a.Retry}
 	if a.Chunk > 1 {

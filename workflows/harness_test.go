@@ -271,9 +271,9 @@ func (l *faultyLedger) Fail(ctx context.Context, f activities.Failure, now time.
 	return l.Ledger.Fail(ctx, f, now)
 }
 
-func (l *faultyLedger) Keep(ctx context.Context, workflowID string, r ...activities.Resolution) error {
+func (l *faultyLedger) Keep(ctx context.Context, workflowID string, r ...activities.Resolution) ([]activities.Planned, error) {
 	if l.fails(&l.failKeeps) {
-		return errAway
+		return nil, errAway
 	}
 	return l.Ledger.Keep(ctx, workflowID, r...)
 }

@@ -67,7 +67,7 @@ func SendNotification(ctx workflow.Context, in SendNotificationInput) (Tally, er
 	if err := s.settle(ctx); err != nil {
 		return s.tally, err
 	}
-	return s.tally, workflow.UpsertTypedSearchAttributes(ctx, OutcomeAttribute.ValueSet(string(s.tally.Outcome())))
+	return s.tally, s.tell(ctx, s.tally.Outcome())
 }
 
 // resolve turns events into deliveries, and gives those that are still to be sent.

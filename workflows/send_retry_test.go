@@ -77,7 +77,7 @@ func TestAPlanBeyondItsLimitIsSentInParts(t *testing.T) {
 			Status: store.DeliveryPending, CreatedAt: time.Now().UTC(), UpdatedAt: time.Now().UTC(),
 		})
 	}
-	if err := (store.Deliveries{DB: h.db}).InsertTx(h.db, deliveries); err != nil {
+	if _, err := (store.Deliveries{DB: h.db}).InsertTx(h.db, deliveries); err != nil {
 		t.Fatal(err)
 	}
 	tally, _ := h.run(event)

@@ -3,6 +3,7 @@ package workflows
 import (
 	"slices"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/silquetech/silque-notifications/activities"
@@ -21,14 +22,15 @@ type sending struct {
 	troubled       workflow.WaitGroup
 	troubledSlots  workflow.Semaphore
 	troubledEvents map[string]bool
-	announced      map[string]bool
+	// notificationIDs are those of a batch that send.
+	notificationIDs []string
 }
 
 func newSending(ctx workflow.Context, in SendNotificationInput) *sending {
 	return &sending{
 		eventIDs: in.EventIDs, tally: in.Before,
 		troubled: workflow.NewWaitGroup(ctx), troubledSlots: workflow.NewSemaphore(ctx, parallelSends),
-		troubledEvents: make(map[string]bool), announced: make(map[string]bool),
+		troubledEvents: make(map[string]bool),
 	}
 }
 
@@ -49,25 +51,35 @@ func (s *sending) send(ctx workflow.Context, plan activities.Plan) error {
 		showProgress(ctx, s.tally)
 		return nil
 	}
-	if s.isNews(plan) {
-		if err := announce(ctx, plan); err != nil {
-			return err
-		}
-	}
+	s.remember(plan)
 	if len(plan.Deliveries) > 0 {
 		s.after = plan.Deliveries[len(plan.Deliveries)-1].ID
 	}
 	return s.firstPass(ctx, plan)
 }
 
-// isNews says whether the plan has notifications that the search attribute does not hold yet.
-func (s *sending) isNews(plan activities.Plan) (news bool) {
+// remember gathers the notifications that send: a batch tells them when it ends, or when a part of it waits. While all is
+// well it ends so soon that nobody looks for it.
+func (s *sending) remember(plan activities.Plan) {
 	for _, id := range plan.NotificationIDs {
-		news = news || !s.announced[id]
-		s.announced[id] = true
+		if !slices.Contains(s.notificationIDs, id) {
+			s.notificationIDs = append(s.notificationIDs, id)
+		}
 	}
-	return news || len(s.announced) == 0
 }
+
+// tell makes the workflow findable by its notifications and its outcome.
+func (s *sending) tell(ctx workflow.Context, outcome Outcome) error {
+	updates := []temporal.SearchAttributeUpdate{OutcomeAttribute.ValueSet(string(outcome))}
+	if len(s.notificationIDs) > 0 {
+		slices.Sort(s.notificationIDs)
+		updates = append(updates, NotificationsAttribute.ValueSet(s.notificationIDs[:min(len(s.notificationIDs), notificationsShown)]))
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+// notificationsShown is how many IDs fit the search attribute: 2 KB.
+const notificationsShown = 50
 
 // each brings every delivery of the plan to its end, side by side, by an activity of its own. When a person cancels the workflow, the rest ends
 // as failed with the code canceled: waiting for a slot and for the siblings is not cancelled.
@@ -117,6 +129,9 @@ func (s *sending) settle(ctx workflow.Context) error {
 		}
 	}
 	if err := settle(ctx, done, open); err != nil {
+		return err
+	}
+	if err := s.tell(ctx, OutcomeSending); err != nil {
 		return err
 	}
 	s.awaitTroubled(ctx)

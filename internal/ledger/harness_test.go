@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"os"
 	"slices"
 	"testing"
@@ -27,6 +28,13 @@ type book struct {
 
 func each(t *testing.T, test func(t *testing.T, b *book)) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) { test(t, &book{Ledger: ledger.New(db), t: t, db: db}) })
+}
+
+// keep keeps resolutions.
+func (b *book) keep(ctx context.Context, workflowID string, r ...activities.Resolution) {
+	b.t.Helper()
+	_, err := b.Keep(ctx, workflowID, r...)
+	b.must(err)
 }
 
 func (b *book) must(err error) {
@@ -67,7 +75,7 @@ func resolution(eventID string, addresses ...string) activities.Resolution {
 func (b *book) planned() activities.Planned {
 	b.t.Helper()
 	id := b.event()
-	b.must(b.Keep(b.t.Context(), "w", resolution(id, "ann@example.com")))
+	b.keep(b.t.Context(), "w", resolution(id, "ann@example.com"))
 	return b.unsent(id)[0]
 }
 
@@ -82,7 +90,7 @@ func (b *book) unsent(eventIDs ...string) []activities.Planned {
 func (b *book) retried(deliveryID string) string {
 	b.t.Helper()
 	id := b.event()
-	b.must(b.Keep(b.t.Context(), "w-"+id, activities.Resolution{EventID: id, Reopen: deliveryID}))
+	b.keep(b.t.Context(), "w-"+id, activities.Resolution{EventID: id, Reopen: deliveryID})
 	return id
 }
 

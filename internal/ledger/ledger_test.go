@@ -15,7 +15,7 @@ func TestEventsComeInTheOrderOfTimeWithTheirSnapshots(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *book) {
 		first, second := b.event(), b.event()
-		b.must(b.Keep(t.Context(), "w", activities.Resolution{EventID: first, Reason: "nobody asked"}))
+		b.keep(t.Context(), "w", activities.Resolution{EventID: first, Reason: "nobody asked"})
 		events, err := b.Events(t.Context(), []string{second, outbox.NewID(), first})
 		b.must(err)
 		if len(events) != 2 || events[0].ID != first || events[1].ID != second || !events[0].Resolved || events[1].Resolved {

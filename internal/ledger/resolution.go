@@ -16,9 +16,12 @@ import (
 // Keep writes what events came to, at once or not at all: their deliveries, their decisions, the errors met. Keeping it
 // twice, or twice at the same moment, is the same as once: what a resolved event came to stays as it is, and a retry
 // event opens its delivery one time only, however late a repeated step comes.
-func (l *Ledger) Keep(ctx context.Context, workflowID string, resolutions ...activities.Resolution) error {
+//
+// It gives the deliveries, oldest first, when all of them are new and everything there is to send for the events; nil says
+// that Unsent must be asked.
+func (l *Ledger) Keep(ctx context.Context, workflowID string, resolutions ...activities.Resolution) (fresh []activities.Planned, err error) {
 	now := time.Now().UTC()
-	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err = l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		ids := make([]string, len(resolutions))
 		for i, r := range resolutions {
 			ids[i] = r.EventID
@@ -27,8 +30,11 @@ func (l *Ledger) Keep(ctx context.Context, workflowID string, resolutions ...act
 		if err != nil {
 			return err
 		}
-		var k kept
+		k := kept{fresh: true}
 		for _, r := range resolutions {
+			if !open[r.EventID] || r.Reopen != "" {
+				k.fresh = false
+			}
 			if !open[r.EventID] {
 				continue
 			}
@@ -36,14 +42,22 @@ func (l *Ledger) Keep(ctx context.Context, workflowID string, resolutions ...act
 				return err
 			}
 		}
-		if err := l.deliveries.InsertTx(tx, k.deliveries); err != nil {
+		inserted, err := l.deliveries.InsertTx(tx, k.deliveries)
+		if err != nil {
 			return err
+		}
+		if k.fresh && inserted == len(k.deliveries) {
+			fresh = planned(k.deliveries)
 		}
 		if err := l.errors.RecordTx(tx, k.errors...); err != nil {
 			return err
 		}
 		return outbox.ResolveTx(tx, workflowID, now, k.resolutions...)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return fresh, nil
 }
 
 // kept is what one Keep writes.
@@ -51,6 +65,8 @@ type kept struct {
 	deliveries  []*store.Delivery
 	errors      []*store.ErrorEntry
 	resolutions []outbox.Resolution
+	// fresh: the deliveries are all that there is to send.
+	fresh bool
 }
 
 func (l *Ledger) add(tx *gorm.DB, k *kept, workflowID string, r activities.Resolution, now time.Time) (err error) {
@@ -138,7 +154,7 @@ func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution,
 // while a provider is away that holds every delivery that waits, and each workflow would read them all.
 func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, after string, limit int) ([]activities.Planned, error) {
 	unsent := []store.DeliveryStatus{store.DeliveryPending, store.DeliverySending}
-	var rows []store.Delivery
+	var rows []*store.Delivery
 	query := l.db.WithContext(ctx)
 	if after != "" {
 		query = query.Where("COALESCE(id, '') > ?", after) // as with the status: the events lead to the rows, not the ID
@@ -150,6 +166,10 @@ func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, after string, li
 	if err != nil {
 		return nil, fmt.Errorf("ledger: read deliveries: %w", err)
 	}
+	return planned(rows), nil
+}
+
+func planned(rows []*store.Delivery) []activities.Planned {
 	planned := make([]activities.Planned, len(rows))
 	for i, row := range rows {
 		planned[i] = activities.Planned{
@@ -158,5 +178,5 @@ func (l *Ledger) Unsent(ctx context.Context, eventIDs []string, after string, li
 			Retry: activities.RetryProfile{Attempts: row.RetryAttempts, Interval: row.RetryInterval},
 		}
 	}
-	return planned, nil
+	return planned
 }

@@ -21,12 +21,12 @@ func TestKeepingTwiceIsTheSameAsOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *book) {
 		id := b.event()
-		b.must(b.Keep(t.Context(), "w", resolution(id, "ann@example.com", "ben@example.com")))
+		b.keep(t.Context(), "w", resolution(id, "ann@example.com", "ben@example.com"))
 		before, ids := b.eventOf(id), idsOf(b.unsent(id))
 		// A repeated step can come to something else: a rule was mended meanwhile. What was kept counts.
 		second := resolution(id, "ben@example.com", "cat@example.com")
 		second.Reason, second.Decisions, second.Errors[0].Key = "another reason", nil, "another key"
-		b.must(b.Keep(t.Context(), "w2", second))
+		b.keep(t.Context(), "w2", second)
 		after := b.eventOf(id)
 		if got := idsOf(b.unsent(id)); !slices.Equal(got, ids) || len(ids) != 2 {
 			t.Errorf("deliveries %v, then %v; want the same two", ids, got)
@@ -59,7 +59,7 @@ func TestKeepingAtTheSameMomentIsTheSameAsOnce(t *testing.T) {
 		var keepers sync.WaitGroup
 		for _, address := range []string{"a", "b", "c", "d", "e", "f"} {
 			keepers.Go(func() {
-				if err := b.Keep(t.Context(), "w-"+address, resolution(id, address+"1@example.com", address+"2@example.com")); err != nil {
+				if _, err := b.Keep(t.Context(), "w-"+address, resolution(id, address+"1@example.com", address+"2@example.com")); err != nil {
 					t.Error(err)
 				}
 			})
@@ -80,7 +80,7 @@ func TestKeepingAtTheSameMomentIsTheSameAsOnce(t *testing.T) {
 func TestAResolutionThatCannotBeKeptLeavesNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *book) {
-		if err := b.Keep(t.Context(), "w", resolution(outbox.NewID(), "ann@example.com")); !errors.Is(err, outbox.ErrNotFound) {
+		if _, err := b.Keep(t.Context(), "w", resolution(outbox.NewID(), "ann@example.com")); !errors.Is(err, outbox.ErrNotFound) {
 			t.Errorf("an event that is gone: %v", err)
 		}
 		var deliveries int64
@@ -136,7 +136,7 @@ func TestARetryEventOpensItsDeliveryOnceHoweverOftenItIsKept(t *testing.T) {
 		b.fail(p, activities.Temporary, "smtp_451")
 		retry := b.retried(p.ID)
 		again := activities.Resolution{EventID: retry, Reopen: p.ID}
-		b.must(b.Keep(t.Context(), "w2", again))
+		b.keep(t.Context(), "w2", again)
 		if e := b.eventOf(retry); e.Reason != "" {
 			t.Errorf("a repeated step gave the reason %q to a retry that is under way", e.Reason)
 		}
@@ -144,7 +144,7 @@ func TestARetryEventOpensItsDeliveryOnceHoweverOftenItIsKept(t *testing.T) {
 		b.finish(p.ID, 1, string(activities.Permanent), "smtp_550")
 		p.RetryEventID = retry
 		b.fail(p, activities.Permanent, "smtp_550")
-		b.must(b.Keep(t.Context(), "w3", again))
+		b.keep(t.Context(), "w3", again)
 		b.wantStatus(p.ID, store.DeliveryFailed)
 		b.wantUnsent(retry)
 		if d := b.delivery(p.ID); d.WorkflowID != "w-"+retry || d.RetryEventID != retry {
@@ -162,7 +162,7 @@ func TestTwoRetriesAtTheSameMomentOpenADeliveryOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for _, id := range retries {
 			all.Go(func() {
-				if err := b.Keep(t.Context(), "w", activities.Resolution{EventID: id, Reopen: p.ID}); err != nil {
+				if _, err := b.Keep(t.Context(), "w", activities.Resolution{EventID: id, Reopen: p.ID}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -186,9 +186,9 @@ func TestUnsentGivesTheOldestOpenDeliveriesOfTheEvents(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *book) {
 		first, second, other := b.event(), b.event(), b.event()
-		b.must(b.Keep(t.Context(), "w", resolution(first, "a@example.com", "b@example.com", "c@example.com")))
-		b.must(b.Keep(t.Context(), "w", resolution(second, "d@example.com")))
-		b.must(b.Keep(t.Context(), "w", resolution(other, "e@example.com")))
+		b.keep(t.Context(), "w", resolution(first, "a@example.com", "b@example.com", "c@example.com"))
+		b.keep(t.Context(), "w", resolution(second, "d@example.com"))
+		b.keep(t.Context(), "w", resolution(other, "e@example.com"))
 		all := b.unsent(first, second)
 		if len(all) != 4 || !slices.IsSorted(idsOf(all)) {
 			t.Fatalf("%d to send, want 4 in the order of time: %v", len(all), idsOf(all))
@@ -217,7 +217,8 @@ func TestLookingForWhatIsUnsentDoesNotReadEveryOpenDelivery(t *testing.T) {
 		for i := range deliveries {
 			deliveries[i] = &store.Delivery{ID: outbox.NewID(), EventID: outbox.NewID(), Status: store.DeliveryPending, CreatedAt: time.Now().UTC()}
 		}
-		b.must(store.Deliveries{}.InsertTx(b.db, deliveries))
+		_, err := store.Deliveries{}.InsertTx(b.db, deliveries)
+		b.must(err)
 		if b.db.Name() == "postgres" {
 			b.must(b.db.Exec("ANALYZE").Error)
 		}

@@ -148,17 +148,17 @@ func (s Deliveries) OfEvents(ctx context.Context, eventIDs []string) (deliveries
 	return deliveries, nil
 }
 
-// InsertTx stores deliveries in the caller's transaction. One that is there already (the same event, notification,
-// channel and address) stays as it is.
-func (s Deliveries) InsertTx(tx *gorm.DB, deliveries []*Delivery) error {
+// InsertTx stores deliveries in the caller's transaction, and gives how many were not there. One that is there already (the
+// same event, notification, channel and address) stays as it is.
+func (s Deliveries) InsertTx(tx *gorm.DB, deliveries []*Delivery) (inserted int, err error) {
 	if len(deliveries) == 0 {
-		return nil
+		return 0, nil
 	}
-	err := session(tx).Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(deliveries, 200).Error
-	if err != nil {
-		return fmt.Errorf("store: insert %d deliveries: %w", len(deliveries), err)
+	result := session(tx).Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(deliveries, 200)
+	if result.Error != nil {
+		return 0, fmt.Errorf("store: insert %d deliveries: %w", len(deliveries), result.Error)
 	}
-	return nil
+	return int(result.RowsAffected), nil
 }
 
 // FailTx ends a delivery that was not taken. One that was is left alone.

@@ -33,7 +33,7 @@ func planned(change func(d *store.Delivery)) *store.Delivery {
 
 func insert(t *testing.T, db *gorm.DB, deliveries ...*store.Delivery) {
 	t.Helper()
-	if err := (store.Deliveries{}).InsertTx(db, deliveries); err != nil {
+	if _, err := (store.Deliveries{}).InsertTx(db, deliveries); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -300,7 +300,7 @@ func TestADeliveryThatIsNoLongerOfUseIsSuppressedWhenItsTurnComes(t *testing.T) 
 						t.Fatal(err)
 					}
 				}
-				if err := s.InsertTx(db, []*store.Delivery{d}); err != nil {
+				if _, err := s.InsertTx(db, []*store.Delivery{d}); err != nil {
 					t.Fatal(err)
 				}
 				_, attempt, err := s.Claim(t.Context(), "d", "", now)

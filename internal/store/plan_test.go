@@ -137,7 +137,7 @@ func attemptQuestions() []question {
 		}},
 		{"an attempt", false, func(ctx context.Context, db *gorm.DB) error {
 			d := planned(nil)
-			if err := (store.Deliveries{}).InsertTx(db, []*store.Delivery{d}); err != nil {
+			if _, err := (store.Deliveries{}).InsertTx(db, []*store.Delivery{d}); err != nil {
 				return err
 			}
 			if _, _, err := (store.Deliveries{DB: db}).Claim(ctx, d.ID, "", now); err != nil {

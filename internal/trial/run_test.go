@@ -62,7 +62,7 @@ func ends(outcomes ...string) func(l *ledger.Ledger, eventID string) error {
 		for i := range outcomes {
 			r.Deliveries = append(r.Deliveries, activities.NewDelivery{Channel: rule.Email, Address: fmt.Sprintf("ann%d@example.com", i)})
 		}
-		failed := l.Keep(ctx, "w", r)
+		_, failed := l.Keep(ctx, "w", r)
 		planned, err := l.Unsent(ctx, []string{eventID}, "", 10)
 		failed = errors.Join(failed, err)
 		for i, p := range planned {

@@ -39,7 +39,7 @@ func failed() *store.Delivery {
 
 func keep(t *testing.T, db *gorm.DB, deliveries ...*store.Delivery) {
 	t.Helper()
-	if err := (store.Deliveries{}).InsertTx(db, deliveries); err != nil {
+	if _, err := (store.Deliveries{}).InsertTx(db, deliveries); err != nil {
 		t.Fatal(err)
 	}
 }
