@@ -23,16 +23,17 @@ type events struct {
 	cutoff, keys time.Time
 	// after is the last ID of the last page.
 	after string
-	// page is what is left to delete of it.
+	// page is what is left to delete of it, and last says that there is no other.
 	page    []string
+	last    bool
 	deleted *counters
 }
 
 // step deletes up to mostRows rows in one transaction, and reads the next page when the last one is done.
 func (w *events) step(ctx context.Context) (more bool, err error) {
 	if len(w.page) == 0 {
-		if more, err = w.read(ctx); err != nil || !more || len(w.page) == 0 {
-			return more, err
+		if err := w.read(ctx); err != nil || len(w.page) == 0 {
+			return !w.last, err
 		}
 	}
 	var done Counts
@@ -48,23 +49,23 @@ func (w *events) step(ctx context.Context) (more bool, err error) {
 	if w.page = left; done == (Counts{}) {
 		w.page = nil // somebody else has them in hand
 	}
-	return true, nil
+	return len(w.page) > 0 || !w.last, nil
 }
 
 // ended is what the rows of events that may go have in common; it takes the cutoff and the bound of those with a key.
 const ended = "(status = 'settled' AND COALESCE(settled_at, created_at) < ? AND (idempotency_key IS NULL OR id < ?))"
 
 // read looks at the next page, and keeps those that may go. It locks nothing.
-func (w *events) read(ctx context.Context) (more bool, err error) {
+func (w *events) read(ctx context.Context) error {
 	var rows []struct {
 		ID, BatchID string
 		Ended       bool
 	}
 	db := session(w.db).WithContext(ctx)
-	err = db.Raw("SELECT id, COALESCE(batch_id, '') AS batch_id, "+ended+` AS ended FROM notify_events
+	err := db.Raw("SELECT id, COALESCE(batch_id, '') AS batch_id, "+ended+` AS ended FROM notify_events
 		WHERE id > ? AND id < ? ORDER BY id LIMIT ?`, w.cutoff, bound(w.keys), w.after, bound(w.cutoff), pageSize).Scan(&rows).Error
 	if err != nil {
-		return false, fmt.Errorf("retention: look for old events: %w", err)
+		return fmt.Errorf("retention: look for old events: %w", err)
 	}
 	var batches []string
 	for _, r := range rows {
@@ -75,14 +76,15 @@ func (w *events) read(ctx context.Context) (more bool, err error) {
 	}
 	open, err := w.openBatches(db, batches)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, r := range rows {
 		if r.Ended && !open[r.BatchID] {
 			w.page = append(w.page, r.ID)
 		}
 	}
-	return len(rows) == pageSize, nil
+	w.last = len(rows) < pageSize
+	return nil
 }
 
 // openBatches gives the batches that are not settled as a whole: their workflow still speaks of all their events.
