@@ -42,15 +42,21 @@ func (h history) create(row any) {
 	}
 }
 
-// event writes a settled event, changed as the test wants.
-func (h history) event(days int, change ...func(e *outbox.Event)) string {
-	h.t.Helper()
+// settled is an event that came to its end that many days ago.
+func settled(days int) *outbox.Event {
 	at := time.Now().UTC().Add(-time.Duration(days) * day)
 	e := &outbox.Event{
 		ID: idOf(days), Model: "orders", Key: "1", Action: rule.Update, Doc: outbox.Snapshot(`{"id":1}`), Revision: 1,
 		Source: outbox.FromPlugin, Status: outbox.Settled, CreatedAt: at, SettledAt: &at, ResolvedAt: &at,
 	}
 	e.BatchID = &e.ID
+	return e
+}
+
+// event writes a settled event, changed as the test wants.
+func (h history) event(days int, change ...func(e *outbox.Event)) string {
+	h.t.Helper()
+	e := settled(days)
 	for _, c := range change {
 		c(e)
 	}
@@ -58,22 +64,30 @@ func (h history) event(days int, change ...func(e *outbox.Event)) string {
 	return e.ID
 }
 
-// delivery writes a delivery that was sent with the given number of attempts, changed as the test wants.
-func (h history) delivery(eventID string, days, attempts int, change ...func(d *store.Delivery)) string {
-	h.t.Helper()
+// sent is a delivery that its provider took that many days ago, after so many attempts.
+func sent(eventID string, days, attempts int) (*store.Delivery, []store.Attempt) {
 	at := time.Now().UTC().Add(-time.Duration(days) * day)
 	d := &store.Delivery{
 		ID: idOf(days), EventID: eventID, NotificationID: "n", Channel: rule.Email, Status: store.DeliverySent,
 		Attempts: attempts, WorkflowID: "w", CreatedAt: at, UpdatedAt: at,
 	}
 	d.Address = d.ID + "@example.com"
+	tries := make([]store.Attempt, attempts)
+	for i := range tries {
+		tries[i] = store.Attempt{DeliveryID: d.ID, Number: i + 1, Outcome: "sent", StartedAt: at, FinishedAt: at}
+	}
+	return d, tries
+}
+
+// delivery writes a delivery that was sent, changed as the test wants.
+func (h history) delivery(eventID string, days, attempts int, change ...func(d *store.Delivery)) string {
+	h.t.Helper()
+	d, tries := sent(eventID, days, attempts)
 	for _, c := range change {
 		c(d)
 	}
 	h.create(d)
-	for i := range attempts {
-		h.create(&store.Attempt{DeliveryID: d.ID, Number: i + 1, Outcome: "sent", StartedAt: at, FinishedAt: at})
-	}
+	h.create(&tries)
 	return d.ID
 }
 
@@ -88,9 +102,17 @@ func (h history) failure(eventID string, days int, resolved bool) string {
 // many writes events with one delivery of one attempt each.
 func (h history) many(days, count int) {
 	h.t.Helper()
+	var events []*outbox.Event
+	var deliveries []*store.Delivery
+	var attempts []store.Attempt
 	for range count {
-		h.delivery(h.event(days), days, 1)
+		e := settled(days)
+		d, tries := sent(e.ID, days, 1)
+		events, deliveries, attempts = append(events, e), append(deliveries, d), append(attempts, tries...)
 	}
+	h.create(&events)
+	h.create(&deliveries)
+	h.create(&attempts)
 }
 
 func (h history) has(table, id string) bool {

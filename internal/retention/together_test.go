@@ -75,9 +75,11 @@ func TestNoTransactionIsLarge(t *testing.T) {
 		for range 4 {
 			h.delivery(stubborn, 98, 90)
 		}
-		for range 300 {
-			h.event(97) // nobody was told of
+		silent := make([]*outbox.Event, 300) // nobody was told of
+		for i := range silent {
+			silent[i] = settled(97)
 		}
+		h.create(&silent)
 		steps := 0
 		err := retention.EventSteps(t.Context(), db, 90*day, func(c retention.Counts) {
 			steps++
@@ -127,16 +129,21 @@ func TestASweepTouchesFewRowsHoweverLongTheHistory(t *testing.T) {
 		old := h.event(100)
 		h.delivery(old, 100, 1)
 		h.failure(old, 100, true)
-		for range 600 {
-			h.failure("", 1, false)
+		failures := make([]*store.ErrorEntry, 600)
+		for i := range failures {
+			failures[i] = &store.ErrorEntry{ID: idOf(1), CreatedAt: time.Now().UTC()}
+			failures[i].DedupKey = failures[i].ID
 		}
+		h.create(&failures)
 		h.event(0, func(e *outbox.Event) { e.Status, e.SettledAt, e.Model, e.Action = outbox.Pending, nil, "", rule.Retry })
 		if db.Name() == "postgres" {
 			if err := db.Exec("ANALYZE").Error; err != nil {
 				t.Fatal(err)
 			}
 		}
-		plans := testdb.Plans(t, db, func(db *gorm.DB) error { return retention.New(retention.Options{DB: db, Keep: 90 * day}).Sweep(t.Context()) })
+		plans := testdb.Plans(t, db, func(db *gorm.DB) error {
+			return retention.New(retention.Options{DB: db, Keep: 90 * day}).Sweep(t.Context())
+		})
 		if len(plans) < 13 {
 			t.Errorf("%d statements were sent: not every one was seen", len(plans))
 		}
