@@ -22,8 +22,8 @@ const (
 	// stepTimeout bounds what is done between two pauses.
 	stepTimeout = 20 * time.Second
 	// restFactor is how many times as long as a step took the sweep then rests: a database that is slow because it has
-	// other work gets more rest, and one sweeper takes a fifth of one connection's time at most.
-	restFactor = 4
+	// other work gets more rest, and one sweeper takes a sixteenth of one connection's time at most.
+	restFactor = 15
 	leastRest  = 5 * time.Millisecond
 	mostRest   = 5 * time.Second
 )
