@@ -65,6 +65,7 @@ type Notify struct {
 	RetryAttempts int           `env:"NOTIFY_RETRY_ATTEMPTS" envDefault:"3" desc:"Attempts to hand over a delivery, the first included"`
 	RetryInterval time.Duration `env:"NOTIFY_RETRY_INTERVAL" envDefault:"60s" desc:"Wait between two attempts"`
 	BatchMax      int           `env:"NOTIFY_BATCH_MAX" envDefault:"50" desc:"Events of one workflow at most when many wait, 1 to 50; 1: one workflow a change, always"`
+	Retention     time.Duration `env:"NOTIFY_RETENTION" envDefault:"2160h" desc:"How long events, deliveries and attempts are kept after they have come to their end, and resolved rows of the error log (others twice as long): 24h or more; 0: for ever"`
 	DefaultRegion string        `env:"NOTIFY_DEFAULT_REGION" envDefault:"US" desc:"Country (ISO 3166) of phone numbers written without one"`
 	TaskQueue     string        `env:"NOTIFY_TASK_QUEUE" envDefault:"silque-notifications" desc:"Temporal task queue of the workflows; each channel's queue is named after it"`
 	UIURL         string        `env:"NOTIFY_TEMPORAL_UI_URL" envDefault:"http://127.0.0.1:8233" desc:"Temporal Web UI, for links"`
@@ -242,6 +243,9 @@ const MaxProviderTimeout = 25 * time.Second
 // MaxBatch is how many event IDs fit the search attribute by which Temporal Web UI finds each of them: 2 KB.
 const MaxBatch = 50
 
+// leastRetention leaves whoever looks at what has just ended the time to do so, and workflows the time to close.
+const leastRetention = 24 * time.Hour
+
 func (t Twilio) check() []error {
 	if t.AccountSID == "" {
 		return nil
@@ -276,6 +280,9 @@ func (n Notify) check() []error {
 	}
 	if n.BatchMax < 1 || n.BatchMax > MaxBatch {
 		wrong("NOTIFY_BATCH_MAX must be 1 to 50")
+	}
+	if n.Retention != 0 && n.Retention < leastRetention {
+		wrong("NOTIFY_RETENTION must be 0 (for ever), or 24h or more")
 	}
 	if len(n.DefaultRegion) != 2 || strings.ToUpper(n.DefaultRegion) != n.DefaultRegion {
 		wrong("NOTIFY_DEFAULT_REGION must be two capital letters, such as US")

@@ -35,6 +35,8 @@ func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
 			[]string{"SMTP_TIMEOUT", "NOTIFY_RETRY_ATTEMPTS", "TWILIO_TIMEOUT"}},
 		{"values out of range", []string{"SMTP_PORT=0", "NOTIFY_RETRY_INTERVAL=0s", "SMTP_TLS=perhaps", "NOTIFY_API_TOKEN=short", "NOTIFY_DEFAULT_REGION=usa"},
 			[]string{"SMTP_PORT", "NOTIFY_RETRY_INTERVAL", "SMTP_TLS", "NOTIFY_API_TOKEN", "NOTIFY_DEFAULT_REGION"}},
+		{"a retention that is too short", []string{"NOTIFY_RETENTION=23h"}, []string{"NOTIFY_RETENTION must be 0 (for ever), or 24h or more"}},
+		{"a retention that is negative", []string{"NOTIFY_RETENTION=-1h"}, []string{"NOTIFY_RETENTION must be 0 (for ever), or 24h or more"}},
 		{"settings that need each other", []string{"SMTP_HOST=mail", "TWILIO_ACCOUNT_SID=AC1"},
 			[]string{"SMTP_FROM", "TWILIO_AUTH_TOKEN", "TWILIO_SMS_FROM"}},
 		{"a misspelt name", []string{"NOTIFY_RETRY_INTERVALL=1s"}, []string{"NOTIFY_RETRY_INTERVALL is no setting"}},
@@ -74,6 +76,16 @@ func TestASecretIsReadFromItsFileAndNeverShown(t *testing.T) {
 	_, err = config.Load([]string{"DATABASE_URL=oops://user:hunter2@host/db", "SMTP_PASSWORD=hunter2", "SMTP_PORT=hunter2"})
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the error shows a value: %v", err)
+	}
+}
+
+func TestTheRetentionIsNinetyDaysAndCanBeSwitchedOff(t *testing.T) {
+	t.Parallel()
+	for environ, want := range map[string]time.Duration{"": 90 * 24 * time.Hour, "NOTIFY_RETENTION=0": 0, "NOTIFY_RETENTION=24h": 24 * time.Hour} {
+		c, err := config.Load([]string{environ})
+		if err != nil || c.Notify.Retention != want {
+			t.Errorf("%q: %v, %v", environ, c, err)
+		}
 	}
 }
 

@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
+
+	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -74,6 +77,7 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 			if err != nil || d.Details != nil || d.RetryAttempts != 0 || d.ValidUntil != nil {
 				t.Errorf("the delivery has become %+v, %v", d, err)
 			}
+			vacuums(t, db, true)
 			if batch, err := outbox.Claim(ctx, db, 1); err != nil || len(batch.Events) != 1 {
 				t.Errorf("claimed %+v, %v", batch, err)
 			}
@@ -81,6 +85,7 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 			if _, err := provider.DownTo(ctx, 1); err != nil {
 				t.Fatal(err)
 			}
+			vacuums(t, db, false)
 			var back struct {
 				HTMLMessage, ValueChangeField, DateField, Conditions string
 				AlertDays                                            *int
@@ -93,5 +98,23 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 				t.Errorf("went back to %+v", back)
 			}
 		})
+	}
+}
+
+// vacuums looks whether Postgres has settings of ours for the tables that grow; SQLite has none.
+func vacuums(t *testing.T, db *gorm.DB, want bool) {
+	t.Helper()
+	if db.Name() != "postgres" {
+		return
+	}
+	var tables []string
+	err := db.Raw(`SELECT relname FROM pg_class WHERE relname LIKE 'notify_%'
+		AND 'autovacuum_vacuum_scale_factor=0.02' = ANY(reloptions) AND 'autovacuum_vacuum_insert_scale_factor=0.05' = ANY(reloptions)
+		ORDER BY relname`).Scan(&tables).Error
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(tables, " "); got != map[bool]string{true: "notify_attempts notify_deliveries notify_events"}[want] {
+		t.Errorf("autovacuum is told about %q", got)
 	}
 }

@@ -1,5 +1,5 @@
-// Package app is the web app: the REST API, health and metrics on gin, and the relay that brings events to Temporal. The
-// web main and the development stack run the same one.
+// Package app is the web app: the REST API, health and metrics on gin, the relay that brings events to Temporal, and the
+// sweeper that deletes old ones. The web main and the development stack run the same one.
 package app
 
 import (
@@ -20,6 +20,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/datealert"
 	"github.com/silquetech/silque-notifications/internal/ledger"
 	"github.com/silquetech/silque-notifications/internal/relay"
+	"github.com/silquetech/silque-notifications/internal/retention"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/web/api"
@@ -43,6 +44,8 @@ type Config struct {
 	Schedules client.ScheduleClient
 	// AlertInterval is how often dates are looked at; zero takes the default.
 	AlertInterval time.Duration
+	// Retention is how long what has come to its end is kept; zero keeps everything.
+	Retention time.Duration
 	// OnRuleChange is called after a change of notifications, besides what the app does itself; it may be nil.
 	OnRuleChange func(ctx context.Context)
 	// Checks are further conditions of readiness, by name.
@@ -55,20 +58,22 @@ type Config struct {
 // Check says whether a part works; its error is shown at /readyz.
 type Check func(ctx context.Context) error
 
-// App serves requests and relays events. Make one with New, run it with Run.
+// App serves requests, relays events and deletes old ones. Make one with New, run it with Run.
 type App struct {
 	config Config
 	engine *gin.Engine
 	relay  *relay.Relay
 	// alerts is nil when no schedules are kept.
-	alerts *datealert.Schedules
+	alerts  *datealert.Schedules
+	sweeper *retention.Sweeper
 }
 
 // New puts the web app together.
 func New(c Config) *App {
 	a := &App{
-		config: c,
-		relay:  relay.New(c.DB, c.Temporal, ledger.New(c.DB), relay.Options{TaskQueue: c.TaskQueue, BatchMax: c.BatchMax, Log: c.Log}),
+		config:  c,
+		relay:   relay.New(c.DB, c.Temporal, ledger.New(c.DB), relay.Options{TaskQueue: c.TaskQueue, BatchMax: c.BatchMax, Log: c.Log}),
+		sweeper: retention.New(retention.Options{DB: c.DB, Keep: c.Retention, Log: c.Log}),
 	}
 	if c.Schedules != nil {
 		a.alerts = datealert.NewSchedules(datealert.Options{
@@ -98,7 +103,7 @@ const (
 	stopTimeout = 15 * time.Second
 )
 
-// Run serves on the listener and relays events until ctx ends; then it lets the requests and starts under way end.
+// Run serves on the listener, relays events and deletes old ones until ctx ends; then it lets the requests and starts under way end.
 func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           a.engine,
@@ -112,6 +117,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 	var relaying sync.WaitGroup
 	relaying.Go(func() { a.relay.Run(ctx) })
+	relaying.Go(func() { a.sweeper.Run(ctx) })
 	if a.alerts != nil {
 		relaying.Go(func() { a.alerts.Run(ctx) })
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/retention"
 )
 
 // metrics serves the process's figures and the outbox's, in Prometheus' format.
@@ -18,6 +20,7 @@ func (a *App) metrics() gin.HandlerFunc {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		backlog{db: a.config.DB},
+		sweeps{a.sweeper},
 	)
 	return gin.WrapH(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 }
@@ -64,4 +67,33 @@ func (b backlog) Collect(metrics chan<- prometheus.Metric) {
 		age = max(0, time.Since(oldest[0]).Seconds())
 	}
 	metrics <- prometheus.MustNewConstMetric(backlogAge, prometheus.GaugeValue, age)
+}
+
+// sweeps tells what this process has deleted because it was old.
+type sweeps struct{ *retention.Sweeper }
+
+var (
+	sweepsDeleted = prometheus.NewDesc("notify_retention_deleted_rows_total", "Old rows that this process has deleted.", []string{"table"}, nil)
+	sweepsLast    = prometheus.NewDesc("notify_retention_last_sweep_timestamp_seconds",
+		"When this process last went through all old rows to the end; missing before the first time.", nil, nil)
+)
+
+// Describe lists the figures.
+func (s sweeps) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- sweepsDeleted
+	descriptions <- sweepsLast
+}
+
+// Collect reads them.
+func (s sweeps) Collect(metrics chan<- prometheus.Metric) {
+	deleted := s.Deleted()
+	for table, count := range map[string]int64{
+		"notify_events": deleted.Events, "notify_deliveries": deleted.Deliveries,
+		"notify_attempts": deleted.Attempts, "notify_errors": deleted.Errors,
+	} {
+		metrics <- prometheus.MustNewConstMetric(sweepsDeleted, prometheus.CounterValue, float64(count), table)
+	}
+	if last := s.Finished(); !last.IsZero() {
+		metrics <- prometheus.MustNewConstMetric(sweepsLast, prometheus.GaugeValue, float64(last.Unix()))
+	}
 }

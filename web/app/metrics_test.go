@@ -6,10 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/retention"
 	"github.com/silquetech/silque-notifications/internal/testdb"
 )
 
@@ -63,4 +65,47 @@ func TestTheBacklogIsCountedWithoutReadingTheHistory(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWhatWasDeletedBecauseItWasOldIsCounted(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	at := time.Now().UTC().Add(-100 * 24 * time.Hour)
+	old := uuid.Must(uuid.NewV7())
+	for i := range 6 { // the first 48 bits are the milliseconds
+		old[i] = byte(at.UnixMilli() >> (40 - 8*i))
+	}
+	if err := db.Create(&outbox.Event{ID: old.String(), Status: outbox.Settled, CreatedAt: at, SettledAt: &at}).Error; err != nil {
+		t.Fatal(err)
+	}
+	sweeper := retention.New(retention.Options{DB: db, Keep: 90 * 24 * time.Hour})
+	gather := func() map[string]float64 {
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(sweeps{sweeper})
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		figures := map[string]float64{}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				name := f.GetName()
+				for _, l := range m.GetLabel() {
+					name += " " + l.GetValue()
+				}
+				figures[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+		return figures
+	}
+	const deleted, last = "notify_retention_deleted_rows_total ", "notify_retention_last_sweep_timestamp_seconds"
+	if figures := gather(); len(figures) != 4 || figures[deleted+"notify_events"] != 0 {
+		t.Errorf("before the first sweep: %v", figures)
+	}
+	if err := sweeper.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if figures := gather(); len(figures) != 5 || figures[deleted+"notify_events"] != 1 || figures[deleted+"notify_deliveries"] != 0 || figures[last] == 0 {
+		t.Errorf("after it: %v", figures)
+	}
 }
