@@ -46,7 +46,7 @@ func (l *Ledger) Keep(ctx context.Context, workflowID string, resolutions ...act
 		if err != nil {
 			return err
 		}
-		if k.fresh && inserted == len(k.deliveries) {
+		if k.fresh && inserted > 0 && inserted == len(k.deliveries) {
 			fresh = planned(k.deliveries)
 		}
 		if err := l.errors.RecordTx(tx, k.errors...); err != nil {

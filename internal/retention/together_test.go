@@ -68,7 +68,7 @@ func TestNoTransactionIsLarge(t *testing.T) {
 			id := idOf(99)
 			deliveries[i] = &store.Delivery{ID: id, EventID: wide, NotificationID: "n", Channel: rule.SMS, Address: id, Status: store.DeliveryFailed, UpdatedAt: at}
 		}
-		if err := (store.Deliveries{}).InsertTx(db, deliveries); err != nil {
+		if _, err := (store.Deliveries{}).InsertTx(db, deliveries); err != nil {
 			t.Fatal(err)
 		}
 		stubborn := h.event(98)

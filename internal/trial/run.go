@@ -34,6 +34,10 @@ type Config struct {
 // look is how often the database is asked how far the event has come.
 const look = 50 * time.Millisecond
 
+// noteAfter is how long the relay waits for the workflow to show that it runs, before it notes the start by itself: what a
+// trial says in vain depends on the note.
+const noteAfter = 200 * time.Millisecond
+
 // Run writes the event and follows it. While it runs it is a relay too, so that a test needs no web app. The error says
 // why something was not sent.
 func Run(ctx context.Context, c Config, r Request) error {
@@ -51,7 +55,7 @@ func Run(ctx context.Context, c Config, r Request) error {
 	defer relaying.Wait()
 	defer cancel()
 	relaying.Go(func() {
-		relay.New(c.DB, c.Temporal, ledger.New(c.DB), relay.Options{TaskQueue: c.TaskQueue, Log: c.Log}).Run(ctx)
+		relay.New(c.DB, c.Temporal, ledger.New(c.DB), relay.Options{TaskQueue: c.TaskQueue, BusyFor: noteAfter, Log: c.Log}).Run(ctx)
 	})
 	started, err := c.await(ctx, event.ID, func(e *outbox.Event) bool { return e.WorkflowID != "" })
 	if err != nil {
