@@ -20,8 +20,8 @@ func recordedHistories(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) < 22 {
-		t.Fatalf("%d recorded histories, want at least 22: go run ./dev/record", len(files))
+	if len(files) < 38 {
+		t.Fatalf("%d recorded histories, want at least 38: go run ./dev/record", len(files))
 	}
 	return files
 }

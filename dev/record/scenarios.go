@@ -49,6 +49,21 @@ var scenarios = []scenario{
 	}},
 	{"retried-by-hand", retriedByHand},
 	{"three-events-in-a-batch", batch},
+	{"a-batch-with-trouble", func(ctx context.Context, r *recorder) (string, error) {
+		if err := r.SetFault(ctx, "email", "temporary", 2); err != nil {
+			return "", err
+		}
+		return batch(ctx, r)
+	}},
+	{"a-batch-that-fails", func(ctx context.Context, r *recorder) (string, error) {
+		if err := r.SetFault(ctx, "email", "permanent", 3); err != nil {
+			return "", err
+		}
+		return batch(ctx, r)
+	}},
+	{"many-recipients-in-chunks", func(ctx context.Context, r *recorder) (string, error) {
+		return r.change(ctx, toMany(100))
+	}},
 	{"canceled-while-it-waits", canceled},
 	{"a-retry-profile-of-its-own", func(ctx context.Context, r *recorder) (string, error) {
 		own := maps.Clone(email)
@@ -72,6 +87,17 @@ func notification(channel rule.Channel, field, conditions string) map[string]any
 	}
 }
 
+// toMany tells as many recipients.
+func toMany(count int) map[string]any {
+	var recipients []map[string]any
+	for i := range count {
+		recipients = append(recipients, map[string]any{"address": fmt.Sprintf("canary%d@example.com", i)})
+	}
+	n := maps.Clone(email)
+	n["recipients"] = recipients
+	return n
+}
+
 // retriedByHand fails a delivery for good, and records the workflow of the retry.
 func retriedByHand(ctx context.Context, r *recorder) (string, error) {
 	workflowID, err := r.broken(ctx, "permanent", 1, email)
@@ -88,7 +114,7 @@ func retriedByHand(ctx context.Context, r *recorder) (string, error) {
 	return r.event(ctx, "/api/v1/deliveries/"+failed.Items[0].ID+"/retry", nil)
 }
 
-// batch starts one workflow for three events, as the relay does when there is a backlog.
+// batch commits three events at once, which travel in one workflow.
 func batch(ctx context.Context, r *recorder) (string, error) {
 	if err := r.OnlyNotifications(ctx, email, sms); err != nil {
 		return "", err
@@ -98,22 +124,21 @@ func batch(ctx context.Context, r *recorder) (string, error) {
 	if err := db.Raw("SELECT revision FROM notify_revision").Scan(&revision).Error; err != nil {
 		return "", err
 	}
-	batchID, now := outbox.NewID(), time.Now().UTC()
-	b := outbox.Batch{ID: batchID}
-	for i := range 3 {
-		e := &outbox.Event{
+	events := make([]*outbox.Event, 3)
+	for i := range events {
+		events[i] = &outbox.Event{
 			Model: "customers", Key: fmt.Sprint(i), Action: rule.Create, Revision: revision, Source: outbox.FromAPI,
-			Doc:     outbox.Snapshot(fmt.Sprintf(`{"id":%d,"name":"canary","email":"canary%d@example.com","phone":"+12025550100"}`, i, i)),
-			BatchID: &batchID, ClaimedAt: &now,
+			Doc: outbox.Snapshot(fmt.Sprintf(`{"id":%d,"name":"canary","email":"canary%d@example.com","phone":"+12025550100"}`, i, i)),
 		}
-		if err := outbox.Append(db, e); err != nil {
-			return "", err
-		}
-		b.Events = append(b.Events, outbox.Claimed{ID: e.ID, Model: e.Model, Action: string(e.Action)})
 	}
-	// The claim is left to the relay's recovery, which starts it a few seconds later.
-	workflowID := workflows.WorkflowID(batchID)
-	return workflowID, r.ended(ctx, b.Events[0].ID)
+	if err := outbox.Append(db, events...); err != nil { // one commit, so that the relay finds them together
+		return "", err
+	}
+	settled, err := r.Settled(ctx, events[0].ID)
+	if err != nil {
+		return "", err
+	}
+	return settled.WorkflowID, r.ended(ctx, events[2].ID)
 }
 
 // alertOnDates makes a notification about a date that has come already, and records the scan that its schedule starts.
