@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,10 +74,14 @@ func (s Deliveries) Advance(ctx context.Context, ended []Ended, begin []Begin, n
 // GiveBack takes attempts back that were begun here and nowhere else: each delivery is as it was before. One whose attempt
 // is not the given one any more is left alone.
 func (s Deliveries) GiveBack(ctx context.Context, attempts []Attempt, now time.Time) error {
+	byNumber := make(map[int][]string)
+	for _, a := range attempts {
+		byNumber[a.Number] = append(byNumber[a.Number], a.DeliveryID)
+	}
 	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		for _, a := range attempts {
+		for _, number := range slices.Sorted(maps.Keys(byNumber)) { // in one order, so that two never wait for each other
 			err := tx.Exec(`UPDATE notify_deliveries SET status = 'pending', attempts = attempts - 1, updated_at = ?
-				WHERE id = ? AND status = 'sending' AND attempts = ?`, now, a.DeliveryID, a.Number).Error
+				WHERE id IN ? AND status = 'sending' AND attempts = ?`, now, byNumber[number], number).Error
 			if err != nil {
 				return err
 			}
