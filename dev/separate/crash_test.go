@@ -1,0 +1,152 @@
+package separate_test
+
+import (
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/internal/testdb"
+	"github.com/silquetech/silque-notifications/rules"
+)
+
+// long says whether the tests are to do all that they can: SILQUE_LONG=1.
+func long() bool { return os.Getenv("SILQUE_LONG") != "" }
+
+// connections is SMTP_CONNECTIONS' default: so many hand-overs are under way at once. chunk is the most deliveries of one
+// chunk, and so of one commit.
+const connections, chunk = 4, 50
+
+func TestProcessesThatDieUnderABacklogLoseNothing(t *testing.T) {
+	t.Parallel()
+	t.Run("on SQLite", func(t *testing.T) {
+		t.Parallel()
+		dieUnderABacklog(t, testdb.SQLiteURL(t))
+	})
+	t.Run("on Postgres", func(t *testing.T) {
+		t.Parallel()
+		dieUnderABacklog(t, testdb.PostgresURL(t))
+	})
+}
+
+// dying is a house whose programs are killed and started anew.
+type dying struct {
+	*house
+	before      *stall // between the web app and Temporal
+	web, worker *running
+	kills       int // of the worker
+}
+
+// dieUnderABacklog kills the worker in the middle of chunks, and the web app with its relay at each of the moments at
+// which an event could be forgotten.
+func dieUnderABacklog(t *testing.T, databaseURL string) {
+	h := open(t, databaseURL, "NOTIFY_RETRY_INTERVAL=1s")
+	h.notification(t, "customers", "Welcome", rules.Recipient{DocumentField: "doc.email"})
+	events, rounds := 700, 1
+	if long() {
+		events, rounds = 5000, 8
+	}
+	h.customers(t, events)
+	d := &dying{house: h, before: stallBefore(t, h.server.Addr())}
+	d.web, d.worker = d.startWeb(t), h.start(t, "worker")
+	for range rounds {
+		d.killWorker(t)
+		d.killWeb(t, "before the start of a batch that it has claimed", &d.before.requests, "resolved_at IS NULL")
+		d.killWorker(t)
+		d.killWeb(t, "before it hears that a batch has started", &d.before.answers, "resolved_at IS NOT NULL")
+		d.killWorker(t)
+		d.killWeb(t, "before a batch has passed", new(atomic.Bool), "status = 'started'")
+	}
+	until(t, "every event is settled", func() (bool, error) {
+		return h.count(t, new(outbox.Event), "status = 'settled'") == events, nil
+	})
+	d.eachOnce(t, events)
+}
+
+func (d *dying) startWeb(t *testing.T) *running {
+	t.Helper()
+	return d.start(t, "web", "TEMPORAL_ADDRESS="+d.before.addr())
+}
+
+// killWorker waits for progress, kills the worker in the middle of a chunk, and starts another.
+func (d *dying) killWorker(t *testing.T) {
+	t.Helper()
+	goal := d.sent(t) + 30
+	until(t, "the worker is in the middle of a chunk", func() (bool, error) {
+		return d.sent(t) >= goal && d.count(t, new(store.Delivery), "status = 'sending'") > 0, nil
+	})
+	d.worker.kill()
+	d.kills++
+	t.Logf("The worker was killed: %d sent, %d in the middle", d.sent(t), d.count(t, new(store.Delivery), "status = 'sending'"))
+	d.worker = d.start(t, "worker")
+}
+
+// killWeb holds something back between the web app and Temporal, kills the web app when a batch that it has claimed since
+// is in the state that follows from that, and starts another.
+func (d *dying) killWeb(t *testing.T, when string, hold *atomic.Bool, state string) {
+	t.Helper()
+	hold.Store(true)
+	held := time.Now().UTC()
+	until(t, "the web app can be killed "+when, func() (bool, error) {
+		return d.count(t, new(outbox.Event), "claimed_at > ? AND status <> 'settled' AND "+state, held) > 0, nil
+	})
+	d.web.kill()
+	d.before.flow()
+	t.Logf("The web app was killed %s: %d sent", when, d.sent(t))
+	d.web = d.startWeb(t)
+}
+
+// eachOnce looks at what became of everything. A message may have come twice only when its hand-over was under way, or
+// not written down yet, while a worker was killed.
+func (d *dying) eachOnce(t *testing.T, events int) {
+	t.Helper()
+	var deliveries []store.Delivery
+	must(t, d.db.Find(&deliveries).Error)
+	var attempts []store.Attempt
+	must(t, d.db.Find(&attempts).Error)
+	accepted, doubtful := map[string]int{}, map[string]bool{}
+	for _, a := range attempts {
+		if a.Outcome == "sent" {
+			accepted[a.DeliveryID]++
+		} else {
+			doubtful[a.DeliveryID] = doubtful[a.DeliveryID] || a.Code == "worker_lost"
+		}
+	}
+	byAddress := map[string]store.Delivery{}
+	for _, delivery := range deliveries {
+		byAddress[delivery.Address] = delivery
+		if delivery.Status != store.DeliverySent || accepted[delivery.ID] != 1 {
+			t.Errorf("a delivery is %s after %d attempts, with %d accepted", delivery.Status, delivery.Attempts, accepted[delivery.ID])
+		}
+	}
+	if len(deliveries) != events || len(byAddress) != events {
+		t.Errorf("%d deliveries to %d addresses, want %d", len(deliveries), len(byAddress), events)
+	}
+	messages := d.messages(t)
+	came := map[string][]message{}
+	for _, m := range messages {
+		came[m.To] = append(came[m.To], m)
+	}
+	for i := range events {
+		copies := came[customer(i)]
+		delivery := byAddress[customer(i)]
+		if len(copies) == 0 {
+			t.Errorf("nothing came to customer %d", i)
+		}
+		if len(copies) > 1 && !doubtful[delivery.ID] {
+			t.Errorf("%d messages came to customer %d, though no worker died over them", len(copies), i)
+		}
+		for _, m := range copies {
+			if m.Headers["Message-Id"] != copies[0].Headers["Message-Id"] && m.Headers["Message-ID"] != copies[0].Headers["Message-ID"] {
+				t.Errorf("customer %d has copies with different Message-IDs", i)
+			}
+		}
+	}
+	twice := len(messages) - events
+	t.Logf("%d messages, %d of them twice after %d kills of the worker; %d deliveries were in doubt", len(messages), twice, d.kills, len(doubtful))
+	if bound := d.kills * (connections + chunk); twice > bound {
+		t.Errorf("%d came twice, want at most %d", twice, bound)
+	}
+}
