@@ -31,6 +31,8 @@ func TestMain(m *testing.M) { os.Exit(testdb.Run(m)) }
 type temporal struct {
 	mutex    sync.Mutex
 	away     bool
+	refusal  error
+	refused  int
 	starts   map[string]int
 	inputs   map[string][]string
 	statuses map[string]enums.WorkflowExecutionStatus
@@ -51,6 +53,10 @@ func (s *temporal) ExecuteWorkflow(
 	defer s.mutex.Unlock()
 	if s.away {
 		return nil, serviceerror.NewUnavailable("away")
+	}
+	if s.refusal != nil {
+		s.refused++
+		return nil, s.refusal
 	}
 	if o.WorkflowIDReusePolicy != enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE ||
 		o.WorkflowIDConflictPolicy != enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING {
@@ -243,6 +249,44 @@ func TestWhileTemporalIsAwayEventsWaitAndThenFlow(t *testing.T) {
 		return waiting == 0
 	})
 	eventually(t, "the relay knows that Temporal is back", func() bool { return !r.Stalled() })
+}
+
+func TestARefusalOfAllLeavesTheOutboxToItsTurns(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		refusal string
+		stalled bool
+	}{
+		{"before Temporal knows the search attributes", "Namespace default has no mapping defined for search attribute SilqueEvents", true},
+		{"while Temporal finds something else wrong", "TaskQueue is too long", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			server := newTemporal()
+			server.refusal = serviceerror.NewInvalidArgument(test.refusal)
+			db := testdb.SQLite(t)
+			appendEvents(t, db, 60)
+			r := run(t, db, server, relay.Options{BatchMax: 10, Poll: time.Millisecond, AbandonedAfter: 50 * time.Millisecond})
+			eventually(t, "starts are tried and refused", func() bool {
+				server.mutex.Lock()
+				defer server.mutex.Unlock()
+				return server.refused >= 3
+			})
+			if r.Stalled() != test.stalled {
+				t.Errorf("the relay says that it is stalled: %t", r.Stalled())
+			}
+			if waiting, err := outbox.Waiting(t.Context(), db, 100); err != nil || waiting < 40 {
+				t.Errorf("%d of 60 still wait for their turn, error %v", waiting, err)
+			}
+			server.set(func(s *temporal) { s.refusal = nil })
+			eventually(t, "all flow", func() bool {
+				var waiting int64
+				db.Model(&outbox.Event{}).Where("status = 'pending'").Count(&waiting)
+				return waiting == 0
+			})
+		})
+	}
 }
 
 func TestAStoppedRelayLeavesItsClaimsToTheNext(t *testing.T) {

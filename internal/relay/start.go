@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
@@ -44,6 +45,7 @@ func (r *Relay) start(ctx context.Context, b outbox.Batch) bool {
 		}
 		if notTaken(err) {
 			r.options.Log.Error("Temporal refuses a workflow; its start is repeated every few seconds", "workflow", workflowID, "error", err)
+			r.holdBack(ctx)
 			return false
 		}
 		if !failing {
@@ -59,11 +61,20 @@ func (r *Relay) start(ctx context.Context, b outbox.Batch) bool {
 	}
 }
 
-// notTaken tells a request that Temporal finds wrong, such as a search attribute that it does not know yet, from a
-// Temporal that is away: others need not wait for it.
+// notTaken tells a request that Temporal finds wrong from a Temporal that is away: others need not wait for it. That it
+// does not know our search attributes yet, as before a worker's first start, is wrong with all: they wait for it.
 func notTaken(err error) bool {
 	var invalid *serviceerror.InvalidArgument
-	return errors.As(err, &invalid)
+	return errors.As(err, &invalid) && !strings.Contains(invalid.Message, "no mapping defined for search attribute")
+}
+
+// holdBack keeps a refused batch busy for a moment. Whatever is wrong may be wrong with every batch, and the relay would
+// claim the whole outbox in vain, for the recovery to start with no regard to turns and load.
+func (r *Relay) holdBack(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(r.options.BusyFor):
+	}
 }
 
 func (r *Relay) countFailing(by int) {
