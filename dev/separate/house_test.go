@@ -90,7 +90,7 @@ func (h *house) ready(t testing.TB) {
 func (h *house) notification(t testing.TB, model, title string, recipients ...rules.Recipient) {
 	t.Helper()
 	must(t, rules.New(h.db, rules.Options{}).Create(t.Context(), &rules.Notification{
-		Title: title, Message: "For {{ doc.name }}, number {{ doc.id }}.", Channel: rules.Email,
+		Title: title, Message: "It has number {{ doc.id }}.", Channel: rules.Email,
 		Model: model, Trigger: rules.OnNew, Active: true, Recipients: recipients,
 	}, "test"))
 	must(t, h.plugin.Refresh(t.Context()))

@@ -1,0 +1,71 @@
+package separate_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/silquetech/silque-notifications/dev/shop"
+	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/internal/testdb"
+	"github.com/silquetech/silque-notifications/rules"
+)
+
+// soon is within what a message may take beside a backlog on a busy machine; the time that it took is printed.
+const soon = 10 * time.Second
+
+// Not parallel: the time counts.
+func TestABacklogOfOneModelDoesNotKeepAnotherWaiting(t *testing.T) {
+	for name, url := range map[string]func(testing.TB) string{"on SQLite": testdb.SQLiteURL, "on Postgres": testdb.PostgresURL} {
+		t.Run(name, func(t *testing.T) { besideABacklog(t, open(t, url(t))) })
+	}
+}
+
+func besideABacklog(t *testing.T, h *house) {
+	h.notification(t, "customers", "Welcome", rules.Recipient{DocumentField: "doc.email"})
+	h.notification(t, "suppliers", "Our supplier", rules.Recipient{DocumentField: "doc.email_address"})
+	events := 2000
+	if long() {
+		events = 20_000
+	}
+	h.backlog(t, events)
+	h.start(t, "worker")
+	h.start(t, "web")
+	until(t, "the backlog flows", func() (bool, error) { return h.sent(t) > 0, nil })
+	for i := range 5 {
+		to := fmt.Sprintf("supplier%d@example.com", i)
+		saved := time.Now()
+		must(t, h.db.Create(&shop.Supplier{Name: "Supplier", EmailAddress: to}).Error)
+		took := h.arrival(t, to).ReceivedAt.Sub(saved)
+		left := h.count(t, new(outbox.Event), "status = 'pending' AND batch_id IS NULL")
+		t.Logf("A change beside a backlog of %d arrived after %s", left, took.Round(time.Millisecond))
+		if took > soon {
+			t.Errorf("a change beside a backlog took %s, want less than %s", took, soon)
+		}
+		if left == 0 {
+			t.Error("the backlog is over: this says nothing")
+		}
+	}
+}
+
+// backlog appends events of customers that are there already, straight to the outbox.
+func (h *house) backlog(t *testing.T, count int) {
+	t.Helper()
+	revision, err := store.Notifications{DB: h.db}.Revision(t.Context())
+	must(t, err)
+	events := make([]*outbox.Event, count)
+	for i := range events {
+		doc, err := json.Marshal(map[string]any{
+			"id": i, "name": "Customer", "email": customer(i), "phone": "",
+			"created_at": time.Now().UTC().Format(time.RFC3339Nano), "updated_at": time.Now().UTC().Format(time.RFC3339Nano),
+		})
+		must(t, err)
+		events[i] = &outbox.Event{
+			Model: "customers", Key: fmt.Sprint(i), Action: rule.Create, Doc: doc, Revision: revision, Source: outbox.FromPlugin,
+		}
+	}
+	must(t, outbox.Append(h.db.WithContext(t.Context()), events...))
+}

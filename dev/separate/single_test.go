@@ -1,0 +1,49 @@
+package separate_test
+
+import (
+	"testing"
+
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/testdb"
+	"github.com/silquetech/silque-notifications/rules"
+	"github.com/silquetech/silque-notifications/workflows"
+)
+
+func TestEachChangeHasItsOwnWorkflowWhenThatIsSet(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]func(testing.TB) string{"on SQLite": testdb.SQLiteURL, "on Postgres": testdb.PostgresURL} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachItsOwn(t, open(t, url(t), "NOTIFY_BATCH_MAX=1"))
+		})
+	}
+}
+
+func eachItsOwn(t *testing.T, h *house) {
+	h.notification(t, "customers", "Welcome", rules.Recipient{DocumentField: "doc.email"})
+	const changes = 40
+	h.customers(t, changes)
+	h.start(t, "worker")
+	h.start(t, "web")
+	until(t, "every event is settled", func() (bool, error) {
+		return h.count(t, new(outbox.Event), "status = 'settled'") == changes, nil
+	})
+	var events []outbox.Event
+	must(t, h.db.Find(&events).Error)
+	for _, e := range events {
+		if e.WorkflowID != workflows.WorkflowID(e.ID) || e.BatchID == nil || *e.BatchID != e.ID {
+			t.Errorf("event %s has the workflow %s", e.ID, e.WorkflowID)
+		}
+	}
+	until(t, "each workflow shows, and no other", func() (bool, error) {
+		found, err := h.temporal.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: h.server.Namespace(), Query: "WorkflowType = 'SendNotification'",
+		})
+		return found.GetCount() == changes, err
+	})
+	if n := len(h.messages(t)); n != changes {
+		t.Errorf("%d messages, want %d", n, changes)
+	}
+}
