@@ -1,7 +1,6 @@
 package separate_test
 
 import (
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,9 +10,6 @@ import (
 	"github.com/silquetech/silque-notifications/internal/testdb"
 	"github.com/silquetech/silque-notifications/rules"
 )
-
-// long says whether the tests are to do all that they can: SILQUE_LONG=1.
-func long() bool { return os.Getenv("SILQUE_LONG") != "" }
 
 // connections is SMTP_CONNECTIONS' default: so many hand-overs are under way at once. chunk is the most deliveries of one
 // chunk, and so of one commit.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -24,6 +25,19 @@ import (
 	"github.com/silquetech/silque-notifications/notify"
 	"github.com/silquetech/silque-notifications/rules"
 )
+
+// long says whether the tests are to do all that they can: SILQUE_LONG=1. The short forms are for every run.
+func long() bool { return os.Getenv("SILQUE_LONG") != "" }
+
+// eachWhenLong runs a test on both databases in the long form, and in the short one on the database that is named.
+func eachWhenLong(t *testing.T, short string, test func(t *testing.T, databaseURL string)) {
+	t.Helper()
+	for name, url := range map[string]func(testing.TB) string{"on SQLite": testdb.SQLiteURL, "on Postgres": testdb.PostgresURL} {
+		if name == short || long() {
+			t.Run(name, func(t *testing.T) { test(t, url(t)) })
+		}
+	}
+}
 
 // house is everything that a test needs besides the programs themselves: the test is the business application, with the
 // plugin in its database, and the sandbox is its customers' mail server.

@@ -10,7 +10,6 @@ import (
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
-	"github.com/silquetech/silque-notifications/internal/testdb"
 	"github.com/silquetech/silque-notifications/rules"
 )
 
@@ -19,9 +18,7 @@ const soon = 10 * time.Second
 
 // Not parallel: the time counts.
 func TestABacklogOfOneModelDoesNotKeepAnotherWaiting(t *testing.T) {
-	for name, url := range map[string]func(testing.TB) string{"on SQLite": testdb.SQLiteURL, "on Postgres": testdb.PostgresURL} {
-		t.Run(name, func(t *testing.T) { besideABacklog(t, open(t, url(t))) })
-	}
+	eachWhenLong(t, "on SQLite", func(t *testing.T, url string) { besideABacklog(t, open(t, url)) })
 }
 
 func besideABacklog(t *testing.T, h *house) {

@@ -6,19 +6,16 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
-	"github.com/silquetech/silque-notifications/internal/testdb"
 	"github.com/silquetech/silque-notifications/rules"
 	"github.com/silquetech/silque-notifications/workflows"
 )
 
 func TestEachChangeHasItsOwnWorkflowWhenThatIsSet(t *testing.T) {
 	t.Parallel()
-	for name, url := range map[string]func(testing.TB) string{"on SQLite": testdb.SQLiteURL, "on Postgres": testdb.PostgresURL} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			eachItsOwn(t, open(t, url(t), "NOTIFY_BATCH_MAX=1"))
-		})
-	}
+	eachWhenLong(t, "on Postgres", func(t *testing.T, url string) {
+		t.Parallel()
+		eachItsOwn(t, open(t, url, "NOTIFY_BATCH_MAX=1"))
+	})
 }
 
 func eachItsOwn(t *testing.T, h *house) {
