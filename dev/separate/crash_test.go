@@ -42,7 +42,7 @@ func dieUnderABacklog(t *testing.T, databaseURL string) {
 	h.notification(t, "customers", "Welcome", rules.Recipient{DocumentField: "doc.email"})
 	events, rounds := 700, 1
 	if long() {
-		events, rounds = 5000, 8
+		events, rounds = 6000, 5
 	}
 	h.customers(t, events)
 	d := &dying{house: h, before: stallBefore(t, h.server.Addr())}
@@ -83,6 +83,7 @@ func (d *dying) killWorker(t *testing.T) {
 // is in the state that follows from that, and starts another.
 func (d *dying) killWeb(t *testing.T, when string, hold *atomic.Bool, state string) {
 	t.Helper()
+	d.ready(t) // it has its connection to Temporal
 	hold.Store(true)
 	held := time.Now().UTC()
 	until(t, "the web app can be killed "+when, func() (bool, error) {
