@@ -2,7 +2,9 @@ package separate_test
 
 import (
 	"testing"
+	"time"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
@@ -30,6 +32,7 @@ func eachItsOwn(t *testing.T, h *house) {
 	var events []outbox.Event
 	must(t, h.db.Find(&events).Error)
 	for _, e := range events {
+		h.explainSlow(t, e)
 		if e.WorkflowID != workflows.WorkflowID(e.ID) || e.BatchID == nil || *e.BatchID != e.ID {
 			t.Errorf("event %s has the workflow %s", e.ID, e.WorkflowID)
 		}
@@ -42,5 +45,21 @@ func eachItsOwn(t *testing.T, h *house) {
 	})
 	if n := len(h.messages(t)); n != changes {
 		t.Errorf("%d messages, want %d", n, changes)
+	}
+}
+
+// explainSlow shows where the time of an event went that took far more than it should.
+func (h *house) explainSlow(t *testing.T, e outbox.Event) {
+	t.Helper()
+	const slow = 30 * time.Second
+	if e.SettledAt == nil || e.SettledAt.Sub(e.CreatedAt) < slow {
+		return
+	}
+	t.Logf("event %s: created %s, claimed %s, started %s, resolved %s, settled %s", e.ID, e.CreatedAt, e.ClaimedAt, e.StartedAt, e.ResolvedAt, e.SettledAt)
+	history := h.temporal.GetWorkflowHistory(t.Context(), e.WorkflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for history.HasNext() {
+		event, err := history.Next()
+		must(t, err)
+		t.Logf("  %s %s", event.EventTime.AsTime(), event.EventType)
 	}
 }

@@ -145,6 +145,9 @@ func (c *Config) parse(variables map[string]string) []error {
 	if err := env.ParseWithOptions(c, options); err != nil {
 		return []error{err}
 	}
+	if addr, given := variables["NOTIFY_HEALTH_ADDR"]; given && addr == "" {
+		c.Notify.HealthAddr = "" // nowhere; the parser takes an empty value for one that is not given
+	}
 	c.Attachments.Dirs, c.Attachments.Hosts = trimmed(c.Attachments.Dirs), trimmed(c.Attachments.Hosts)
 	return nil
 }

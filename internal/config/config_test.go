@@ -24,6 +24,14 @@ func TestWithoutAnySettingTheDefaultsHold(t *testing.T) {
 	}
 }
 
+func TestTheWorkersHealthAddressCanBeNowhere(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load([]string{"NOTIFY_HEALTH_ADDR="})
+	if err != nil || c.Notify.HealthAddr != "" {
+		t.Errorf("the address is %q, error %v; want none", c.Notify.HealthAddr, err)
+	}
+}
+
 func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
