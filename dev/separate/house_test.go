@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,7 +89,7 @@ func (h *house) openShop(t testing.TB, databaseURL string) {
 // start runs one of the programs with the house's settings, and more: of one that is given twice the last counts.
 func (h *house) start(t testing.TB, program string, settings ...string) *running {
 	t.Helper()
-	environ := append(h.environ[:len(h.environ):len(h.environ)], "NOTIFY_HEALTH_ADDR="+free(t))
+	environ := append(slices.Clone(h.environ), "NOTIFY_HEALTH_ADDR="+free(t))
 	return start(t, append(environ, settings...), filepath.Join(h.programs, program))
 }
 

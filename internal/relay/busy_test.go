@@ -130,7 +130,7 @@ type choosy struct {
 
 func (s choosy) ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOptions, w any, args ...any) (client.WorkflowRun, error) {
 	if o.ID == workflows.WorkflowID(s.refused) {
-		return nil, serviceerror.NewInvalidArgument("no mapping defined for search attribute")
+		return nil, serviceerror.NewInvalidArgument("the search attribute is too long")
 	}
 	return s.temporal.ExecuteWorkflow(ctx, o, w, args...)
 }

@@ -73,7 +73,7 @@ func notTaken(err error) bool {
 func (r *Relay) holdBack(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(r.options.BusyFor):
+	case <-time.After(min(r.options.BusyFor, time.Second)):
 	}
 }
 
