@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -61,31 +62,29 @@ func (a *Activities) SendWhatsAppChunk(ctx context.Context, in ChunkInput) (Chun
 // no chunk holds its channel for long, and the last attempt has as much of the activity's time as a single one.
 const chunkBudget = time.Second
 
-// sendChunk keeps as many attempts under way as the channel allows. All are claimed in the database before the first
-// hand-over, and those that end at the same moment are written down in one commit while the next are handed over.
-// Repeating the chunk hands over only what is still unsent: what a worker that died had claimed counts as in doubt, as a
-// single attempt does. Its error is always the database's or the worker's, never a provider's.
+// claimAhead is how many attempts of a chunk are claimed at most without having ended: enough for the next hand-over to
+// begin while a commit is under way, and no more, because what a worker that dies had claimed counts as in doubt.
+const claimAhead = 20
+
+// sendChunk keeps as many attempts under way as the channel allows. Each is claimed in the database before its hand-over
+// and written down after it, as a single one is; what ends and begins at the same moment shares a commit, beside which
+// others are handed over. Repeating the chunk hands over only what is still unsent. Its error is always the database's or
+// the worker's, never a provider's.
 func (a *Activities) sendChunk(ctx context.Context, channel rule.Channel, in ChunkInput) (ChunkResult, error) {
 	c := &chunk{
-		a: a, channel: channel, started: a.Now(), until: time.Now().Add(chunkBudget),
-		ends: make(chan ended), written: make(chan error, 1),
-	}
-	if err := c.claim(ctx, in.Deliveries); err != nil {
-		return ChunkResult{}, a.unavailable("begin attempts", err)
+		a: a, channel: channel, queue: in.Deliveries, until: time.Now().Add(chunkBudget),
+		ends: make(chan ended), committed: make(chan commit, 1),
 	}
 	for {
 		c.begin(ctx)
-		c.write(ctx)
-		if c.underWay == 0 && !c.writing {
+		c.commit(ctx)
+		if c.underWay == 0 && !c.committing {
 			break
 		}
 		c.await()
 	}
-	if c.err == nil {
-		c.err = c.giveBack(ctx)
-	}
-	if c.err != nil {
-		return ChunkResult{}, a.unavailable("end attempts", c.err)
+	if c.err = errors.Join(c.err, c.giveBack(ctx)); c.err != nil {
+		return ChunkResult{}, a.unavailable("end and begin attempts", c.err)
 	}
 	return c.result, nil
 }
@@ -94,20 +93,20 @@ func (a *Activities) sendChunk(ctx context.Context, channel rule.Channel, in Chu
 type chunk struct {
 	a       *Activities
 	channel rule.Channel
-	started time.Time
 	// until is when no more attempts begin.
 	until time.Time
-	// claimed are attempts whose hand-over has not begun.
+	// queue is not claimed yet; claimed are attempts whose hand-over has not begun.
+	queue   []ChunkItem
 	claimed []claimed
 
 	ends     chan ended
 	underWay int
 	// done are attempts that have ended and are not being written down yet.
-	done    []Attempt
-	written chan error
-	writing bool
-	err     error
-	result  ChunkResult
+	done       []Attempt
+	committed  chan commit
+	committing bool
+	err        error
+	result     ChunkResult
 }
 
 // claimed is an item with its attempt.
@@ -116,42 +115,25 @@ type claimed struct {
 	claim Claim
 }
 
-// claim begins the attempts in the database, and counts the deliveries that have ended already.
-func (c *chunk) claim(ctx context.Context, items []ChunkItem) error {
-	next := make([]SendInput, len(items))
-	for i, item := range items {
-		next[i] = SendInput{DeliveryID: item.ID, RetryEventID: item.RetryEventID}
-	}
-	claims, err := c.a.Ledger.Advance(ctx, nil, next, c.started)
-	if err != nil {
-		return err
-	}
-	for i, claim := range claims {
-		switch {
-		case claim.Attempt > 0:
-			c.claimed = append(c.claimed, claimed{items[i], claim})
-		case claim.Taken:
-			c.result.Sent++
-		case claim.Suppressed:
-			c.result.Suppressed++
-		default:
-			c.result.Ended++
-		}
-	}
-	return nil
+// commit is what one came to.
+type commit struct {
+	items  []ChunkItem
+	claims []Claim
+	err    error
 }
 
-// begin hands over as many as the channel has turns for. It waits for a turn only when none is under way.
+// begin hands over as many as the channel has turns for. It waits for a turn only when nothing else is under way.
 func (c *chunk) begin(ctx context.Context) {
 	patience := time.Until(c.until)
 	if len(c.claimed) == 0 || patience <= 0 || c.err != nil {
 		return
 	}
-	if c.underWay > 0 {
+	idle := c.underWay == 0 && !c.committing && len(c.done) == 0
+	if !idle {
 		patience = 0
 	}
 	admitted, later := c.a.enter(ctx, c.channel, len(c.claimed), patience)
-	if admitted.granted == 0 && c.underWay == 0 {
+	if admitted.granted == 0 && idle {
 		c.until, c.result.Later = time.Time{}, later
 	}
 	for _, next := range c.claimed[:admitted.granted] {
@@ -167,14 +149,45 @@ func (c *chunk) begin(ctx context.Context) {
 	c.claimed = c.claimed[admitted.granted:]
 }
 
-// write writes what has ended down, in the background; one commit at a time, so that the next has more.
-func (c *chunk) write(ctx context.Context) {
-	if c.writing || len(c.done) == 0 {
+// commit writes down what has ended and claims what comes next, in the background; one at a time, so that the next has
+// more.
+func (c *chunk) commit(ctx context.Context) {
+	if c.committing || c.err != nil && len(c.done) == 0 {
 		return
 	}
-	done := c.done
-	c.done, c.writing = nil, true
-	go func() { c.written <- c.a.finish(ctx, done...) }()
+	next := c.wanted()
+	if next == 0 && len(c.done) == 0 {
+		return
+	}
+	done, items := c.done, c.queue[:next]
+	c.done, c.queue, c.committing = nil, c.queue[next:], true
+	go func() {
+		claims, err := c.a.advance(ctx, done, items)
+		c.committed <- commit{items, claims, err}
+	}()
+}
+
+// wanted is how many attempts to claim with the next commit: several, as each claim is a statement.
+func (c *chunk) wanted() int {
+	room := claimAhead - len(c.claimed) - c.underWay
+	if c.err != nil || !time.Now().Before(c.until) || room < claimAhead/2 {
+		return 0
+	}
+	return min(room, len(c.queue))
+}
+
+// advance ends and begins attempts. When a provider has taken one, forgetting that would send it twice: it tries for as
+// long as the activity may run.
+func (a *Activities) advance(ctx context.Context, done []Attempt, items []ChunkItem) ([]Claim, error) {
+	next := make([]SendInput, len(items))
+	for i, item := range items {
+		next[i] = SendInput{DeliveryID: item.ID, RetryEventID: item.RetryEventID}
+	}
+	claims, err := a.Ledger.Advance(ctx, done, next, a.Now())
+	if err == nil || len(done) == 0 {
+		return claims, err
+	}
+	return nil, errors.Join(err, a.finish(ctx, done...))
 }
 
 // await waits until a hand-over or a commit ends, and takes all that have ended too.
@@ -182,11 +195,8 @@ func (c *chunk) await() {
 	select {
 	case e := <-c.ends:
 		c.end(e)
-	case err := <-c.written:
-		c.writing = false
-		if c.err == nil {
-			c.err = err
-		}
+	case done := <-c.committed:
+		c.take(done)
 	}
 	for c.underWay > 0 {
 		select {
@@ -194,6 +204,27 @@ func (c *chunk) await() {
 			c.end(e)
 		default:
 			return
+		}
+	}
+}
+
+// take counts the deliveries that had ended already, and keeps the attempts that have begun.
+func (c *chunk) take(done commit) {
+	c.committing = false
+	if done.err != nil {
+		c.err = errors.Join(c.err, done.err)
+		return
+	}
+	for i, claim := range done.claims {
+		switch {
+		case claim.Attempt > 0:
+			c.claimed = append(c.claimed, claimed{done.items[i], claim})
+		case claim.Taken:
+			c.result.Sent++
+		case claim.Suppressed:
+			c.result.Suppressed++
+		default:
+			c.result.Ended++
 		}
 	}
 }
@@ -211,6 +242,7 @@ func (c *chunk) end(e ended) {
 
 // giveBack takes the claims back whose hand-over did not begin: that was no attempt.
 func (c *chunk) giveBack(ctx context.Context) error {
+	c.result.Unsent = c.queue
 	if len(c.claimed) == 0 {
 		return nil
 	}

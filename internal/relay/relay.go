@@ -36,7 +36,7 @@ type Options struct {
 	Parallel int
 	// Full is the most full batches that are busy at a time: while Temporal moves one on, another is sent. Default 3.
 	Full int
-	// Gather is how long the next batch waits for company after one with several events, unless it is full. Default 50 ms.
+	// Gather is how long the next batch waits for company after one that had several events and was not full. Default 100 ms.
 	Gather time.Duration
 	// BusyFor is how long a batch counts as busy at most, whatever becomes of it. Default 1 s.
 	BusyFor time.Duration
@@ -66,7 +66,7 @@ func (o Options) withDefaults() Options {
 		o.Full = 3
 	}
 	if o.Gather <= 0 {
-		o.Gather = 50 * time.Millisecond
+		o.Gather = 100 * time.Millisecond
 	}
 	if o.Poll <= 0 {
 		o.Poll = 200 * time.Millisecond
