@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -65,20 +66,21 @@ func main() {
 const childArgument = "-child"
 
 type options struct {
-	messages, idle, batchMax int
-	systems, profiles        string
-	asJSON                   bool
-	timeout                  time.Duration
+	messages          []int
+	idle, batchMax    int
+	systems, profiles string
+	asJSON            bool
+	timeout           time.Duration
 }
 
-func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) (err error) {
 	if len(arguments) == 4 && arguments[0] == childArgument {
 		return child(ctx, arguments[1], arguments[2], arguments[3])
 	}
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&o.messages, "n", 3000, "customers to save, each of whom gets one email")
+	counts := flags.String("n", "3000", "customers to save, each of whom gets one email; several counts, such as 1000,10000, give a line each")
 	flags.IntVar(&o.idle, "idle", 100, "saves with a pause between them, for the latency; 0: none")
 	flags.IntVar(&o.batchMax, "batch-max", 0, "NOTIFY_BATCH_MAX of this project; 0: its default")
 	flags.StringVar(&o.systems, "systems", "", "names to measure, such as silque/postgres,river; empty: all")
@@ -88,7 +90,33 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) erro
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
+	if o.messages, err = numbers(*counts); err != nil {
+		return err
+	}
+	if len(chosen(o.systems)) == 0 {
+		return fmt.Errorf("-systems %s names no system: %s", o.systems, names())
+	}
 	return all(ctx, o, stdout, stderr)
+}
+
+func numbers(list string) (counts []int, err error) {
+	for _, text := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-n %s: want a number of messages from 1 on, or several with commas between them", list)
+		}
+		counts = append(counts, n)
+	}
+	return counts, nil
+}
+
+// names lists what can be measured.
+func names() string {
+	var all []string
+	for _, c := range candidates() {
+		all = append(all, c.name+"/"+c.database)
+	}
+	return strings.Join(all, ", ")
 }
 
 // child is this program as one system's process.
@@ -129,13 +157,19 @@ func all(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		defer server.Stop()
 	}
 	var rows []measure.Row
-	for i, c := range chosen(o.systems) {
-		row, err := one(ctx, c, i, o, box, server)
-		if err != nil {
-			row.Note = err.Error()
+	for _, c := range chosen(o.systems) {
+		for _, messages := range o.messages {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			row, err := one(ctx, c, len(rows), messages, o, box, server)
+			if err != nil {
+				row.Note = err.Error()
+			}
+			fmt.Fprintf(stderr, "%s on %s, %d messages: %.0f saved/s, %.0f delivered/s %s\n",
+				c.name, c.database, messages, row.Saved, row.Delivered, row.Note)
+			rows = append(rows, row)
 		}
-		fmt.Fprintf(stderr, "%s on %s: %.0f saved/s, %.0f delivered/s %s\n", c.name, c.database, row.Saved, row.Delivered, row.Note)
-		rows = append(rows, row)
 	}
 	return measure.Print(stdout, rows, o.asJSON)
 }
@@ -144,7 +178,7 @@ func all(ctx context.Context, o options, stdout, stderr io.Writer) error {
 const connections = 4
 
 // one measures a candidate in a folder and databases of its own.
-func one(ctx context.Context, c candidate, number int, o options, box *sink.Sink, server *postgres.Server) (measure.Row, error) {
+func one(ctx context.Context, c candidate, number, messages int, o options, box *sink.Sink, server *postgres.Server) (measure.Row, error) {
 	row := measure.Row{System: c.name, Database: c.database}
 	dir, err := os.MkdirTemp("", "silque-bench-")
 	if err != nil {
@@ -153,7 +187,7 @@ func one(ctx context.Context, c candidate, number int, o options, box *sink.Sink
 	defer func() { _ = os.RemoveAll(dir) }()
 	plan := measure.Plan{
 		Name: c.name, Database: c.database, Arguments: []string{childArgument, c.name, c.database},
-		Idle: o.idle, Pause: 120 * time.Millisecond, Messages: o.messages, SavesOnly: c.savesOnly, SendsOnly: c.sendsOnly, Timeout: o.timeout,
+		Idle: o.idle, Pause: 120 * time.Millisecond, Messages: messages, SavesOnly: c.savesOnly, SendsOnly: c.sendsOnly, Timeout: o.timeout,
 		Setup: system.Setup{Database: c.database, Dir: dir, SMTPAddr: box.Addr(), Connections: connections, BatchMax: o.batchMax},
 	}
 	if o.profiles != "" {

@@ -21,9 +21,9 @@ func Print(out io.Writer, rows []Row, asJSON bool) error {
 		}{Machine(), rows})
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "system\tdatabase\tsaved/s\tdelivered/s\tidle p50 ms\tidle p99 ms\tCPU ms/message\tMB\tevents/message\tactions/message\tnote")
+	_, _ = fmt.Fprintln(table, "system\tdatabase\tmessages\tsaved/s\tdelivered/s\tidle p50 ms\tidle p99 ms\tCPU ms/message\tMB\tevents/message\tactions/message\tnote")
 	for _, r := range rows {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.System, r.Database, figure(r.Saved, 0), figure(r.Delivered, 0),
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.System, r.Database, r.Messages, figure(r.Saved, 0), figure(r.Delivered, 0),
 			figure(r.P50, 1), figure(r.P99, 1), figure(r.CPU, 2), figure(r.RSS, 0), figure(r.Events, 1), figure(r.Actions, 2), r.Note)
 	}
 	if err := table.Flush(); err != nil {
