@@ -97,7 +97,7 @@ func (s *Silque) run(ctx context.Context, settings *config.Config) error {
 	s.atStop(worker.Close)
 	web := app.New(webapp.Config(settings, s.db, s.temporal, s.log))
 	worker.TellRelay(web.Passed)
-	plugin := notify.New(notify.Options{Logger: s.log, AfterCommit: web.Nudge})
+	plugin := notify.New(notify.Options{Logger: s.log, AfterCommit: web.Nudge, SkipNotify: true}) // the only relay is in this process
 	if err := s.watch(ctx, plugin); err != nil {
 		return err
 	}

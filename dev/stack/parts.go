@@ -66,7 +66,7 @@ func (s *Stack) watchShop(ctx context.Context) error {
 	if err := shop.Migrate(ctx, s.db); err != nil {
 		return fmt.Errorf("demo shop: %w", err)
 	}
-	s.plugin = notify.New(notify.Options{Logger: s.log, SkipMigrations: true, AfterCommit: func() { s.app.Nudge() }})
+	s.plugin = notify.New(notify.Options{Logger: s.log, SkipMigrations: true, SkipNotify: true, AfterCommit: func() { s.app.Nudge() }})
 	s.app = s.newApp()
 	if err := s.db.Use(s.plugin); err != nil {
 		return err
