@@ -72,10 +72,11 @@ func (s *sending) sendChunk(ctx workflow.Context, chunk []activities.Planned, r 
 	for i, d := range chunk {
 		byID[d.ID], items[i] = d, activities.ChunkItem{ID: d.ID, RetryEventID: d.RetryEventID}
 	}
+	_, send := activitiesOf(chunk[0].Channel)
 	for len(items) > 0 {
 		options := chunkOptions(ctx, chunk[0], len(items))
 		var result activities.ChunkResult
-		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), chunkActivityOf(chunk[0].Channel),
+		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), send,
 			activities.ChunkInput{Deliveries: items}).Get(ctx, &result)
 		if err == nil && result.Later > 0 && len(result.Unsent) > 0 {
 			err = workflow.Sleep(ctx, result.Later)
@@ -146,19 +147,6 @@ func (s *sending) inTurn(ctx workflow.Context, d activities.Planned, r activitie
 	}
 	defer s.troubledSlots.Release(1)
 	return deliver(ctx, d, r)
-}
-
-// chunkActivityOf names a channel's activity for many deliveries.
-func chunkActivityOf(c rule.Channel) any {
-	var a *activities.Activities
-	switch c {
-	case rule.SMS:
-		return a.SendSMSChunk
-	case rule.WhatsApp:
-		return a.SendWhatsAppChunk
-	default:
-		return a.SendEmailChunk
-	}
 }
 
 // chunkSummary is what Temporal Web UI shows for a chunk.

@@ -131,15 +131,15 @@ func interruptionPause(n int) time.Duration {
 	return pause
 }
 
-// activityOf names a channel's send activity.
-func activityOf(c rule.Channel) any {
+// activitiesOf names a channel's activities: for one delivery, and for many.
+func activitiesOf(c rule.Channel) (one, many any) {
 	var a *activities.Activities
 	switch c {
 	case rule.SMS:
-		return a.SendSMS
+		return a.SendSMS, a.SendSMSChunk
 	case rule.WhatsApp:
-		return a.SendWhatsApp
+		return a.SendWhatsApp, a.SendWhatsAppChunk
 	default:
-		return a.SendEmail
+		return a.SendEmail, a.SendEmailChunk
 	}
 }

@@ -129,6 +129,7 @@ func recordFailure(ctx workflow.Context, d activities.Planned, failure activitie
 // died, a database that was away) costs none of the attempts, and neither does a channel that is to be slow: the send
 // begins anew.
 func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) (activities.SendResult, *activities.Failure) {
+	activity, _ := activitiesOf(d.Channel)
 	lost := 0
 	for round := 1; ; round++ {
 		options := sendOptions(ctx, d, r)
@@ -137,7 +138,7 @@ func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile)
 			DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID, RetryEventID: d.RetryEventID,
 		}
 		var result activities.SendResult
-		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activityOf(d.Channel), in).Get(ctx, &result)
+		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activity, in).Get(ctx, &result)
 		if err == nil && result.Later > 0 {
 			err = workflow.Sleep(ctx, result.Later)
 			if err == nil {

@@ -181,12 +181,13 @@ func (w *Worker) pool(onFatal func(error)) []worker.Worker {
 	options.DisableWorkflowWorker = true
 	options.WorkflowTaskPollerBehavior = nil
 	for _, channel := range rule.Channels {
+		one, many := w.sending(channel)
 		options.MaxConcurrentActivityExecutionSize = w.atOnce(channel)
 		sends := worker.New(w.temporal.Client, workflows.ChannelQueue(queue, channel), options)
-		sends.RegisterActivityWithOptions(w.sendActivity(channel))
+		sends.RegisterActivityWithOptions(one.do, activity.RegisterOptions{Name: one.name})
 		options.MaxConcurrentActivityExecutionSize = chunksAtOnce
 		chunks := worker.New(w.temporal.Client, workflows.ChunkQueue(queue, channel), options)
-		chunks.RegisterActivityWithOptions(w.chunkActivity(channel))
+		chunks.RegisterActivityWithOptions(many.do, activity.RegisterOptions{Name: many.name})
 		pool = append(pool, sends, chunks)
 	}
 	return pool
@@ -195,18 +196,6 @@ func (w *Worker) pool(onFatal func(error)) []worker.Worker {
 // chunksAtOnce is how many chunks of a channel share its turns: more than one workflow makes, so that a small one goes on
 // beside large ones.
 const chunksAtOnce = 16
-
-// chunkActivity gives a channel's activity for many deliveries under the name by which the workflow calls it.
-func (w *Worker) chunkActivity(channel rule.Channel) (any, activity.RegisterOptions) {
-	switch channel {
-	case rule.SMS:
-		return w.steps.SendSMSChunk, activity.RegisterOptions{Name: "SendSMSChunk"}
-	case rule.WhatsApp:
-		return w.steps.SendWhatsAppChunk, activity.RegisterOptions{Name: "SendWhatsAppChunk"}
-	default:
-		return w.steps.SendEmailChunk, activity.RegisterOptions{Name: "SendEmailChunk"}
-	}
-}
 
 // atOnce is how many hand-overs of a channel run side by side: as many as its provider is asked for. The others wait in
 // Temporal's queue, where no clock runs, and not in an activity whose time is counted.
@@ -217,15 +206,21 @@ func (w *Worker) atOnce(channel rule.Channel) int {
 	return w.config.Twilio.Concurrency
 }
 
-// sendActivity gives a channel's activity under the name by which the workflow calls it.
-func (w *Worker) sendActivity(channel rule.Channel) (any, activity.RegisterOptions) {
+// step is an activity with the name by which the workflow calls it.
+type step struct {
+	name string
+	do   any
+}
+
+// sending gives a channel's activities: for one delivery, and for many.
+func (w *Worker) sending(channel rule.Channel) (one, many step) {
 	switch channel {
 	case rule.SMS:
-		return w.steps.SendSMS, activity.RegisterOptions{Name: "SendSMS"}
+		return step{"SendSMS", w.steps.SendSMS}, step{"SendSMSChunk", w.steps.SendSMSChunk}
 	case rule.WhatsApp:
-		return w.steps.SendWhatsApp, activity.RegisterOptions{Name: "SendWhatsApp"}
+		return step{"SendWhatsApp", w.steps.SendWhatsApp}, step{"SendWhatsAppChunk", w.steps.SendWhatsAppChunk}
 	default:
-		return w.steps.SendEmail, activity.RegisterOptions{Name: "SendEmail"}
+		return step{"SendEmail", w.steps.SendEmail}, step{"SendEmailChunk", w.steps.SendEmailChunk}
 	}
 }
 
