@@ -155,6 +155,9 @@ func refusal(err error) ended {
 func (a *Activities) finish(ctx context.Context, attempts ...Attempt) error {
 	taken := slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Outcome == Accepted })
 	deadline := activity.GetInfo(ctx).Deadline
+	if soon := time.Now().Add(noteTimeout); deadline.Before(soon) {
+		deadline = soon // late is better than never
+	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	for pause := 50 * time.Millisecond; ; pause *= 2 {

@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -75,17 +77,37 @@ func (a *Activities) sendChunk(ctx context.Context, channel rule.Channel, in Chu
 		a: a, channel: channel, queue: in.Deliveries, until: time.Now().Add(chunkBudget),
 		ends: make(chan ended), committed: make(chan commit, 1),
 	}
+	over := time.NewTimer(chunkBudget)
+	defer over.Stop()
+	c.over = over.C
 	for {
-		c.begin(ctx)
 		c.commit(ctx)
+		c.begin(ctx)
 		if c.underWay == 0 && !c.committing {
 			break
 		}
+		if !time.Now().Before(c.until) {
+			c.giveBack(ctx) // a hand-over that hangs must not hold what has not begun
+		}
 		c.await()
 	}
-	if c.err = errors.Join(c.err, c.giveBack(ctx)); c.err != nil {
-		return ChunkResult{}, a.unavailable("end and begin attempts", c.err)
+	c.giveBack(ctx)
+	c.releases.Wait()
+	return c.outcome()
+}
+
+// outcome gives what the chunk came to. After an error of the database it gives what is written down, if there is
+// something: a refused delivery must wait before it is tried again.
+func (c *chunk) outcome() (ChunkResult, error) {
+	c.result.Unsent = append(c.result.Unsent, c.queue...)
+	if c.err == nil {
+		return c.result, nil
 	}
+	err := c.a.unavailable("end and begin attempts", c.err)
+	if len(c.done) > 0 || c.unwritten || c.result.Sent+len(c.result.Refused) == 0 {
+		return ChunkResult{}, err
+	}
+	c.result.Later = max(c.result.Later, minPause)
 	return c.result, nil
 }
 
@@ -105,8 +127,13 @@ type chunk struct {
 	done       []Attempt
 	committed  chan commit
 	committing bool
-	err        error
-	result     ChunkResult
+	// over ends the time for new attempts.
+	over     <-chan time.Time
+	releases sync.WaitGroup
+	err      error
+	// unwritten: attempts have ended that could not be written down.
+	unwritten bool
+	result    ChunkResult
 }
 
 // claimed is an item with its attempt.
@@ -119,14 +146,23 @@ type claimed struct {
 type commit struct {
 	items  []ChunkItem
 	claims []Claim
-	err    error
+	// ended: what was done is written down, whatever became of the claims.
+	ended bool
+	err   error
 }
 
-// begin hands over as many as the channel has turns for. It waits for a turn only when nothing else is under way.
+// begin hands over as many as the channel has turns for.
 func (c *chunk) begin(ctx context.Context) {
+	for c.beginSome(ctx) > 0 {
+		continue
+	}
+}
+
+// beginSome hands over what the channel admits together. It waits for a turn only when nothing else is under way.
+func (c *chunk) beginSome(ctx context.Context) int {
 	patience := time.Until(c.until)
 	if len(c.claimed) == 0 || patience <= 0 || c.err != nil {
-		return
+		return 0
 	}
 	idle := c.underWay == 0 && !c.committing && len(c.done) == 0
 	if !idle {
@@ -138,15 +174,19 @@ func (c *chunk) begin(ctx context.Context) {
 	}
 	for _, next := range c.claimed[:admitted.granted] {
 		c.underWay++
+		c.releases.Add(1)
 		go func() {
 			started := c.a.Now()
 			e := c.a.handOver(ctx, c.channel, next.claim)
-			admitted.leave(true)
 			e.DeliveryID, e.Number, e.StartedAt, e.FinishedAt = next.item.ID, next.claim.Attempt, started, c.a.Now()
-			c.ends <- e
+			admitted.free()
+			c.ends <- e // first: a success must be written down, however long the gate takes
+			admitted.end(true)
+			c.releases.Done()
 		}()
 	}
 	c.claimed = c.claimed[admitted.granted:]
+	return admitted.granted
 }
 
 // commit writes down what has ended and claims what comes next, in the background; one at a time, so that the next has
@@ -161,10 +201,7 @@ func (c *chunk) commit(ctx context.Context) {
 	}
 	done, items := c.done, c.queue[:next]
 	c.done, c.queue, c.committing = nil, c.queue[next:], true
-	go func() {
-		claims, err := c.a.advance(ctx, done, items)
-		c.committed <- commit{items, claims, err}
-	}()
+	go func() { c.committed <- c.a.advance(ctx, done, items) }()
 }
 
 // wanted is how many attempts to claim with the next commit: several, as each claim is a statement.
@@ -178,21 +215,24 @@ func (c *chunk) wanted() int {
 
 // advance ends and begins attempts. When a provider has taken one, forgetting that would send it twice: it tries for as
 // long as the activity may run.
-func (a *Activities) advance(ctx context.Context, done []Attempt, items []ChunkItem) ([]Claim, error) {
+func (a *Activities) advance(ctx context.Context, done []Attempt, items []ChunkItem) commit {
 	next := make([]SendInput, len(items))
 	for i, item := range items {
 		next[i] = SendInput{DeliveryID: item.ID, RetryEventID: item.RetryEventID}
 	}
 	claims, err := a.Ledger.Advance(ctx, done, next, a.Now())
-	if err == nil || len(done) == 0 {
-		return claims, err
+	if err == nil {
+		return commit{items: items, claims: claims, ended: true}
 	}
-	return nil, errors.Join(err, a.finish(ctx, done...))
+	unwritten := a.finish(ctx, done...)
+	return commit{items: items, ended: unwritten == nil || len(done) == 0, err: errors.Join(err, unwritten)}
 }
 
-// await waits until a hand-over or a commit ends, and takes all that have ended too.
+// await waits until a hand-over or a commit ends, or the time is over, and takes all that have ended too.
 func (c *chunk) await() {
 	select {
+	case <-c.over:
+		c.until = time.Time{}
 	case e := <-c.ends:
 		c.end(e)
 	case done := <-c.committed:
@@ -212,7 +252,8 @@ func (c *chunk) await() {
 func (c *chunk) take(done commit) {
 	c.committing = false
 	if done.err != nil {
-		c.err = errors.Join(c.err, done.err)
+		c.err, c.unwritten = errors.Join(c.err, done.err), c.unwritten || !done.ended
+		c.queue = slices.Concat(done.items, c.queue)
 		return
 	}
 	for i, claim := range done.claims {
@@ -240,16 +281,20 @@ func (c *chunk) end(e ended) {
 	c.result.Refused = append(c.result.Refused, Refused{ID: e.DeliveryID, Class: Class(e.Outcome), Code: e.Code, Wait: e.retryAfter})
 }
 
-// giveBack takes the claims back whose hand-over did not begin: that was no attempt.
-func (c *chunk) giveBack(ctx context.Context) error {
-	c.result.Unsent = c.queue
+// giveBack takes the claims back whose hand-over did not begin: that was no attempt. If it fails, they count as in doubt.
+func (c *chunk) giveBack(ctx context.Context) {
 	if len(c.claimed) == 0 {
-		return nil
+		return
 	}
 	back := make([]Attempt, len(c.claimed))
 	for i, next := range c.claimed {
 		back[i] = Attempt{DeliveryID: next.item.ID, Number: next.claim.Attempt}
 		c.result.Unsent = append(c.result.Unsent, next.item)
 	}
-	return c.a.Ledger.GiveBack(ctx, back, c.a.Now())
+	c.claimed = nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+	defer cancel()
+	if err := c.a.Ledger.GiveBack(ctx, back, c.a.Now()); err != nil {
+		c.err = errors.Join(c.err, err)
+	}
 }

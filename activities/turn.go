@@ -81,7 +81,9 @@ func (a *Activities) enter(ctx context.Context, channel rule.Channel, want int, 
 
 // pass takes the worker's turns through the gate, and gives back those that it does not admit.
 func (a *Activities) pass(ctx context.Context, channel rule.Channel, ad *admission, patience time.Duration) (later time.Duration) {
-	granted, wait, release, err := a.Gate.Admit(ctx, channel, ad.granted, patience)
+	asking, cancel := context.WithTimeout(ctx, patience+gateTimeout)
+	defer cancel()
+	granted, wait, release, err := a.Gate.Admit(asking, channel, ad.granted, patience)
 	if err != nil {
 		a.Log.Warn("The application's database did not answer", "step", "admit hand-overs", "error", err)
 		granted, wait = 0, turnPause
@@ -103,6 +105,10 @@ func (a *Activities) pass(ctx context.Context, channel rule.Channel, ad *admissi
 	return 0
 }
 
+// gateTimeout bounds a question to the gate beyond the caller's patience: hand-overs that end meanwhile are to be written
+// down.
+const gateTimeout = 2 * time.Second
+
 // minPause keeps a send that may not begin from coming back at once: each time is some lines of its workflow's history.
 const minPause = time.Second
 
@@ -123,9 +129,19 @@ func sleep(ctx context.Context, wait time.Duration) bool {
 
 // leave says that one hand-over is over, or did not begin.
 func (ad *admission) leave(begun bool) {
+	ad.free()
+	ad.end(begun)
+}
+
+// free lets another have the turn of a hand-over that is over.
+func (ad *admission) free() {
 	if ad.turns != nil {
 		ad.turns.slots.Release(1)
 	}
+}
+
+// end tells the gate of a hand-over that is over, or did not begin; that can take some seconds.
+func (ad *admission) end(begun bool) {
 	if !begun {
 		ad.unused.Add(1)
 	}
@@ -134,9 +150,14 @@ func (ad *admission) leave(begun bool) {
 	}
 }
 
+// noteTimeout bounds a note about a hand-over that is over.
+const noteTimeout = 5 * time.Second
+
 // slow tells the gate of a refusal.
 func (a *Activities) slow(ctx context.Context, channel rule.Channel, e ended) {
 	if a.Gate != nil && e.Outcome != Accepted {
-		a.Gate.Slow(context.WithoutCancel(ctx), channel, e.Code, e.retryAfter)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+		defer cancel()
+		a.Gate.Slow(ctx, channel, e.Code, e.retryAfter)
 	}
 }

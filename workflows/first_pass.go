@@ -18,7 +18,7 @@ func (s *sending) firstPass(ctx workflow.Context, plan activities.Plan) error {
 	channels := workflow.NewWaitGroup(ctx)
 	for _, group := range grouped(plan.Deliveries) {
 		slots := workflow.NewSemaphore(ctx, parallelChunks)
-		for _, chunk := range chunked(group, plan.Chunk) {
+		for _, chunk := range chunked(group, s.chunk) {
 			channels.Add(1)
 			workflow.Go(ctx, func(ctx workflow.Context) {
 				defer channels.Done()
@@ -73,13 +73,23 @@ func (s *sending) sendChunk(ctx workflow.Context, chunk []activities.Planned, r 
 		byID[d.ID], items[i] = d, activities.ChunkItem{ID: d.ID, RetryEventID: d.RetryEventID}
 	}
 	_, send := activitiesOf(chunk[0].Channel)
+	waits := 0
 	for len(items) > 0 {
 		options := chunkOptions(ctx, chunk[0], len(items))
 		var result activities.ChunkResult
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), send,
 			activities.ChunkInput{Deliveries: items}).Get(ctx, &result)
+		if result.Sent+len(result.Refused) > 0 {
+			waits = 0
+		}
 		if err == nil && result.Later > 0 && len(result.Unsent) > 0 {
-			err = workflow.Sleep(ctx, result.Later)
+			if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+				s.leftOver = true
+				result.Unsent = nil
+			} else {
+				err = workflow.Sleep(ctx, slowPause(result.Later, waits))
+				waits++
+			}
 		}
 		s.tally.Sent += result.Sent
 		s.tally.Suppressed += result.Suppressed
@@ -123,8 +133,7 @@ func (s *sending) retry(ctx workflow.Context, d activities.Planned, refused acti
 			}
 			failure = activities.FailureOf(d, err)
 		}
-		recordFailure(ctx, d, failure)
-		return notDelivered
+		return s.fail(ctx, d, failure)
 	})
 }
 
@@ -136,6 +145,18 @@ func (s *sending) alone(ctx workflow.Context, d activities.Planned, way func(ctx
 		defer s.troubled.Done()
 		s.count(way(ctx))
 	})
+}
+
+// fail records a failure when fewer than parallelSends others are under way: Temporal allows 2,000 at once.
+func (s *sending) fail(ctx workflow.Context, d activities.Planned, failure activities.Failure) end {
+	uncancelled, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	if s.troubledSlots.Acquire(uncancelled, 1) != nil {
+		return notDelivered
+	}
+	defer s.troubledSlots.Release(1)
+	recordFailure(ctx, d, failure)
+	return notDelivered
 }
 
 // inTurn delivers when fewer than parallelSends others are under way.

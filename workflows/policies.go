@@ -23,6 +23,9 @@ const (
 	interruptionWait    = 5 * time.Second
 	interruptionMaxWait = 10 * time.Minute
 
+	// slowMaxPause bounds the wait for a channel that is to be slow, unless it asks for a longer one.
+	slowMaxPause = 30 * time.Second
+
 	// bookkeepingPatience is how long a step that needs the database goes on trying. It must be said: a local activity
 	// without it gives up after its StartToCloseTimeout, retries included.
 	bookkeepingPatience = 365 * 24 * time.Hour
@@ -118,6 +121,12 @@ func scanOptions() workflow.ActivityOptions {
 		},
 		Summary: "look for dates that have come",
 	}
+}
+
+// slowPause is the wait before a channel that is to be slow is asked for the next time: longer each time in vain, because
+// each is some lines of the history.
+func slowPause(asked time.Duration, waits int) time.Duration {
+	return max(asked, min(time.Second<<min(waits, 10), slowMaxPause))
 }
 
 // interruptionPause is the wait before a send is begun anew after its n-th interruption.

@@ -54,10 +54,10 @@ func SendNotification(ctx workflow.Context, in SendNotificationInput) (Tally, er
 		if err := s.send(ctx, plan); err != nil {
 			return s.tally, err
 		}
-		if !plan.More {
+		if !plan.More && !s.leftOver {
 			break
 		}
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		if s.leftOver || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			s.awaitTroubled(ctx)
 			in.Before = s.tally
 			return s.tally, workflow.NewContinueAsNewError(ctx, SendNotification, in)
@@ -96,6 +96,8 @@ const (
 	delivered end = iota
 	notDelivered
 	suppressed
+	// leftOver is for the workflow's next run.
+	leftOver
 )
 
 // deliver sends one delivery, and records its failure when the attempts are used up.
@@ -103,6 +105,8 @@ func deliver(ctx workflow.Context, d activities.Planned, r activities.RetryProfi
 	result, failure := send(ctx, d, r)
 	if failure == nil {
 		switch {
+		case result.Later > 0:
+			return leftOver
 		case result.Taken:
 			return delivered
 		case result.Suppressed:
@@ -130,7 +134,7 @@ func recordFailure(ctx workflow.Context, d activities.Planned, failure activitie
 // begins anew.
 func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile) (activities.SendResult, *activities.Failure) {
 	activity, _ := activitiesOf(d.Channel)
-	lost := 0
+	lost, waits := 0, 0
 	for round := 1; ; round++ {
 		options := sendOptions(ctx, d, r)
 		options.ActivityID = activityID(d.ID, round)
@@ -140,7 +144,11 @@ func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile)
 		var result activities.SendResult
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activity, in).Get(ctx, &result)
 		if err == nil && result.Later > 0 {
-			err = workflow.Sleep(ctx, result.Later)
+			if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+				return result, nil
+			}
+			err = workflow.Sleep(ctx, slowPause(result.Later, waits))
+			waits++
 			if err == nil {
 				continue
 			}

@@ -15,8 +15,11 @@ type sending struct {
 	tally    Tally
 	// after is the last delivery of the plan before.
 	after string
-	// inChunks: first attempts are made many by one activity.
+	// inChunks: first attempts are made many by one activity, at most so many as chunk says.
 	inChunks, begun bool
+	chunk           int
+	// leftOver: deliveries were left to the workflow's next run, because their channel is slow and this history long.
+	leftOver bool
 	// troubled counts the deliveries whose first attempt was no success, and which are on their way by themselves;
 	// troubledEvents holds their events.
 	troubled       workflow.WaitGroup
@@ -39,6 +42,7 @@ func newSending(ctx workflow.Context, in SendNotificationInput) *sending {
 func (s *sending) send(ctx workflow.Context, plan activities.Plan) error {
 	if !s.begun {
 		s.begun = true
+		s.chunk = plan.Chunk
 		s.inChunks = plan.Chunk > 0 && (len(s.eventIDs) > 1 || len(plan.Deliveries) > plan.Chunk)
 	}
 	if !s.inChunks {
@@ -111,6 +115,8 @@ func (s *sending) count(e end) {
 		s.tally.Failed++
 	case suppressed:
 		s.tally.Suppressed++
+	case leftOver:
+		s.leftOver = true
 	}
 }
 

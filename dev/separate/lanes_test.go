@@ -43,7 +43,10 @@ func besideABacklog(t *testing.T, h *house) {
 			t.Errorf("a change beside a backlog took %s, want less than %s", took, soon)
 		}
 		if left == 0 {
-			t.Error("the backlog is over: this says nothing")
+			if i == 0 {
+				t.Error("the backlog is over: this says nothing")
+			}
+			return // it said enough
 		}
 	}
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -50,7 +51,7 @@ func (l *Ledger) Advance(
 	claims := make([]activities.Claim, len(begun))
 	for i, b := range begun {
 		if claims[i], err = l.claimOf(ctx, b); err != nil {
-			return nil, err
+			return nil, errors.Join(err, l.takeBack(ctx, begun))
 		}
 	}
 	return claims, nil
@@ -63,6 +64,17 @@ func (l *Ledger) GiveBack(ctx context.Context, attempts []activities.Attempt, no
 		back[i] = store.Attempt{DeliveryID: a.DeliveryID, Number: a.Number}
 	}
 	return l.deliveries.GiveBack(ctx, back, now)
+}
+
+// takeBack gives attempts back whose caller will not hear of them.
+func (l *Ledger) takeBack(ctx context.Context, begun []store.Begun) error {
+	var attempts []store.Attempt
+	for _, b := range begun {
+		if b.Attempt > 0 {
+			attempts = append(attempts, store.Attempt{DeliveryID: b.Before.ID, Number: b.Attempt})
+		}
+	}
+	return l.deliveries.GiveBack(ctx, attempts, time.Now().UTC())
 }
 
 func endedOf(a activities.Attempt) store.Ended {

@@ -103,7 +103,7 @@ func completed(ctx context.Context, db *gorm.DB, found map[string]*Batch) ([]Bat
 // without settling them, and Temporal keeps its ID for it. An empty batch means that all were settled meanwhile.
 func Rebatch(ctx context.Context, db *gorm.DB, b Batch) (Batch, error) {
 	next := Batch{ID: NewID()}
-	err := db.WithContext(ctx).Raw(`UPDATE notify_events SET status = 'pending', batch_id = ?, claimed_at = ?
+	err := db.WithContext(ctx).Raw(`UPDATE notify_events SET status = 'pending', batch_id = ?, claimed_at = ?, passed_at = NULL
 		WHERE batch_id = ? AND status <> 'settled' RETURNING id, model, action`,
 		next.ID, time.Now().UTC(), b.ID).Scan(&next.Events).Error
 	if err != nil {

@@ -36,3 +36,26 @@ func TestAnEventKeepsItsFirstResolution(t *testing.T) {
 		}
 	})
 }
+
+func TestABatchThatBeginsAnewHasNotPassed(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		appended(t, db, 2)
+		old := claim(t, db, 2)
+		for i, want := range []bool{false, true} {
+			if got, err := outbox.Passed(t.Context(), db, old.ID); got != want || err != nil {
+				t.Errorf("look %d: passed %v, %v", i+1, got, err)
+			}
+			if err := outbox.MarkPassed(t.Context(), db, old.EventIDs(), time.Now().UTC()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next, err := outbox.Rebatch(t.Context(), db, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if passed, err := outbox.Passed(t.Context(), db, next.ID); passed || err != nil {
+			t.Errorf("the new batch has passed: %v, %v", passed, err)
+		}
+	})
+}

@@ -43,6 +43,9 @@ func (t *Turns) Claim(ctx context.Context, db *gorm.DB, limit int) (Batch, error
 		for _, c := range claimed {
 			b.Events = append(b.Events, c.Claimed)
 		}
+		if len(b.Events) == 1 && room == limit {
+			break // it has its own ID as its batch already, and so no others
+		}
 		lanes = full(lanes, claimed, share)
 	}
 	if err != nil {

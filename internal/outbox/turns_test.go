@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"gorm.io/gorm"
@@ -71,6 +72,44 @@ func TestMoreLanesThanABatchHasPlacesForTakeTurns(t *testing.T) {
 		}
 		if len(served) != 12 {
 			t.Errorf("three claims of four served %d lanes, want each of 12 once: %v", len(served), served)
+		}
+	})
+}
+
+func TestOfSeveralRelaysEachBatchIsWhole(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		for i := range 12 {
+			waiting(t, db, 8, fmt.Sprintf("tenant %02d", i))
+		}
+		var relays sync.WaitGroup
+		var mutex sync.Mutex
+		claimed := 0
+		for range 6 {
+			relays.Go(func() {
+				var turns outbox.Turns
+				for {
+					b, err := turns.Claim(t.Context(), db, 4)
+					if err != nil || len(b.Events) == 0 {
+						if err != nil {
+							t.Error(err)
+						}
+						return
+					}
+					for _, id := range b.EventIDs() {
+						if e := stored(t, db, id); e.BatchID == nil || *e.BatchID != b.ID {
+							t.Errorf("event %s of batch %s is kept as one of %v", id, b.ID, e.BatchID)
+						}
+					}
+					mutex.Lock()
+					claimed += len(b.Events)
+					mutex.Unlock()
+				}
+			})
+		}
+		relays.Wait()
+		if left, err := outbox.Waiting(t.Context(), db, 100); err != nil || claimed+left != 96 {
+			t.Errorf("%d claimed and %d left of 96, %v", claimed, left, err)
 		}
 	})
 }

@@ -73,9 +73,13 @@ const passPoll = 25 * time.Millisecond
 // awaitPass waits until the batch has passed, or BusyFor is over, and then notes the start unless the workflow has shown
 // by itself that it runs: a note for each would cost a commit, and be in the way of the workflow's own.
 func (r *Relay) awaitPass(ctx context.Context, b outbox.Batch, passed <-chan struct{}) {
-	if r.hasPassed(ctx, b, passed) {
-		return
+	if !r.hasPassed(ctx, b, passed) {
+		r.note(ctx, b)
 	}
+}
+
+// note writes down that a batch's workflow was started.
+func (r *Relay) note(ctx context.Context, b outbox.Batch) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTimeout)
 	defer cancel()
 	if err := outbox.MarkStarted(ctx, r.db, b, workflows.WorkflowID(b.ID)); err != nil {

@@ -41,7 +41,7 @@ func (r *Relay) takeOverClaims(ctx context.Context) {
 		return
 	}
 	for _, b := range batches {
-		r.begin(ctx, b)
+		r.begin(ctx, b, true)
 	}
 }
 
@@ -70,7 +70,7 @@ func (r *Relay) checkWorkflow(ctx context.Context, b outbox.Batch) error {
 	var gone *serviceerror.NotFound
 	if errors.As(err, &gone) {
 		r.options.Log.Warn("Temporal has lost a workflow; starting it again", "workflow", workflowID)
-		r.begin(ctx, b)
+		r.begin(ctx, b, true)
 		return nil
 	}
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *Relay) checkWorkflow(ctx context.Context, b outbox.Batch) error {
 		r.options.Log.Warn("A workflow ended early; its events begin anew", "workflow", workflowID, "status", status.String())
 		next, err := outbox.Rebatch(ctx, r.db, b)
 		if err == nil && len(next.Events) > 0 {
-			r.begin(ctx, next)
+			r.begin(ctx, next, true)
 		}
 		return err
 	}

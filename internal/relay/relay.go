@@ -169,7 +169,7 @@ func (r *Relay) drain(ctx context.Context) {
 			if batch, err = r.turns.Claim(ctx, r.db, room); err == nil {
 				r.last = len(batch.Events)
 				if len(batch.Events) > 0 {
-					r.begin(ctx, batch)
+					r.begin(ctx, batch, false)
 					continue
 				}
 			}
@@ -211,8 +211,9 @@ func (r *Relay) gathered() bool {
 	return r.last == r.options.BatchMax || time.Since(r.busy.quietSince()) >= r.options.Gather
 }
 
-// begin starts a batch's workflow in the background, and counts it as busy until its first pass is over.
-func (r *Relay) begin(ctx context.Context, b outbox.Batch) {
+// begin starts a batch's workflow in the background, and counts it as busy until its first pass is over. A start that is
+// repeated is noted at once: its workflow may have resolved its events long ago, and shows nothing any more.
+func (r *Relay) begin(ctx context.Context, b outbox.Batch, again bool) {
 	passed, ok := r.busy.add(b.ID)
 	if !ok {
 		return // this relay has it in hand already
@@ -221,6 +222,9 @@ func (r *Relay) begin(ctx context.Context, b outbox.Batch) {
 		defer r.nudgeSoon(len(b.Events))
 		defer r.busy.remove(b.ID)
 		if r.start(ctx, b) {
+			if again {
+				r.note(ctx, b)
+			}
 			r.awaitPass(ctx, b, passed)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/silquetech/silque-notifications/internal/config"
 	"github.com/silquetech/silque-notifications/internal/pace"
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -13,7 +15,13 @@ import (
 // gate lets the activities, which know no database, ask what all workers together may hand over.
 type gate struct {
 	*pace.Gate
-	log *slog.Logger
+	limits map[rule.Channel]pace.Limits
+	log    *slog.Logger
+}
+
+func newGate(db *gorm.DB, c config.Limits, log *slog.Logger) gate {
+	all := limits(c)
+	return gate{pace.New(db, all), all, log}
 }
 
 func limits(c config.Limits) map[rule.Channel]pace.Limits {
@@ -28,6 +36,9 @@ func limits(c config.Limits) map[rule.Channel]pace.Limits {
 func (g gate) Admit(
 	ctx context.Context, channel rule.Channel, want int, patience time.Duration,
 ) (granted int, wait time.Duration, release func(ctx context.Context, unused int), err error) {
+	if g.limits[channel].Concurrency > 0 {
+		want = min(want, 1) // each comes free by itself, and does not wait for the slowest of several
+	}
 	admission, err := g.Gate.Admit(ctx, channel, want, patience)
 	release = func(ctx context.Context, unused int) {
 		if err := admission.Release(ctx, unused); err != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/silquetech/silque-notifications/internal/config"
 	"github.com/silquetech/silque-notifications/internal/datealert"
 	"github.com/silquetech/silque-notifications/internal/ledger"
-	"github.com/silquetech/silque-notifications/internal/pace"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/rules"
 	"github.com/silquetech/silque-notifications/workflows"
@@ -52,7 +51,7 @@ func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*W
 		},
 		Retry: activities.RetryProfile{Attempts: c.Notify.RetryAttempts, Interval: c.Notify.RetryInterval},
 		Turns: make(map[rule.Channel]*activities.Turns),
-		Gate:  gate{pace.New(db, limits(c.Limits)), log},
+		Gate:  newGate(db, c.Limits, log),
 		Chunk: chunkOf(c.Notify.BatchMax),
 		Log:   log,
 		Now:   func() time.Time { return time.Now().UTC() },
