@@ -27,8 +27,16 @@ func Claim(ctx context.Context, db *gorm.DB, limit int) (Batch, error) {
 // the only one. On Postgres any number of relays claim at once without waiting for each other; SQLite lets one write at
 // a time. An empty batch means that nothing waits.
 func (t *Turns) Claim(ctx context.Context, db *gorm.DB, limit int) (Batch, error) {
-	b := Batch{ID: NewID()}
 	lanes, err := t.lanes(ctx, db, limit)
+	if err != nil {
+		return Batch{}, fmt.Errorf("outbox: claim: %w", err)
+	}
+	return t.claimFrom(ctx, db, lanes, limit)
+}
+
+// claimFrom takes each lane's share, and then what the others left. Other relays may have emptied a lane meanwhile.
+func (t *Turns) claimFrom(ctx context.Context, db *gorm.DB, lanes []string, limit int) (b Batch, err error) {
+	b.ID = NewID()
 	for err == nil && len(lanes) > 0 && len(b.Events) < limit {
 		room := limit - len(b.Events)
 		if len(lanes) > room {

@@ -114,6 +114,22 @@ func TestOfSeveralRelaysEachBatchIsWhole(t *testing.T) {
 	})
 }
 
+func TestABatchIsWholeWhenAnotherRelayHasEmptiedItsLanes(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		waiting(t, db, 9, "bulk")
+		b, err := new(outbox.Turns).ClaimFrom(t.Context(), db, []string{"a", "b", "bulk", "c"}, 4)
+		if err != nil || len(b.Events) == 0 {
+			t.Fatalf("claimed %+v, %v", b, err)
+		}
+		for _, id := range b.EventIDs() {
+			if e := stored(t, db, id); e.BatchID == nil || *e.BatchID != b.ID {
+				t.Errorf("event %s of batch %s is kept as one of %v", id, b.ID, *e.BatchID)
+			}
+		}
+	})
+}
+
 func TestEveryEventHasALane(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
