@@ -110,7 +110,7 @@ func (a *Activities) pass(ctx context.Context, channel rule.Channel, ad *admissi
 const gateTimeout = 2 * time.Second
 
 // minPause keeps a send that may not begin from coming back at once: each time is some lines of its workflow's history.
-const minPause = time.Second
+const minPause = 50 * time.Millisecond
 
 // sleep waits, and says whether ctx lasted.
 func sleep(ctx context.Context, wait time.Duration) bool {

@@ -90,6 +90,9 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) (err
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is no flag: name systems with -systems, such as -systems silque,river", flags.Arg(0))
+	}
 	if o.messages, err = numbers(*counts); err != nil {
 		return err
 	}
@@ -157,6 +160,7 @@ func all(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		defer server.Stop()
 	}
 	var rows []measure.Row
+	var failed error
 	for _, c := range chosen(o.systems) {
 		for _, messages := range o.messages {
 			if ctx.Err() != nil {
@@ -164,14 +168,18 @@ func all(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			}
 			row, err := one(ctx, c, len(rows), messages, o, box, server)
 			if err != nil {
-				row.Note = err.Error()
+				row.Note = strings.ReplaceAll(err.Error(), "\n", "; ")
+				failed = fmt.Errorf("%s on %s: %s", c.name, c.database, row.Note)
 			}
 			fmt.Fprintf(stderr, "%s on %s, %d messages: %.0f saved/s, %.0f delivered/s %s\n",
 				c.name, c.database, messages, row.Saved, row.Delivered, row.Note)
 			rows = append(rows, row)
 		}
 	}
-	return measure.Print(stdout, rows, o.asJSON)
+	if err := measure.Print(stdout, rows, o.asJSON); err != nil {
+		return err
+	}
+	return failed
 }
 
 // connections are every system's to the sink.

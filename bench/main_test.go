@@ -14,6 +14,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		"-n 10,0":         "-n 10,0",
 		"-systems nobody": "silque/sqlite",
 		"-unknown":        "-unknown",
+		"river":           "-systems",
 	} {
 		var out bytes.Buffer
 		err := run(context.Background(), strings.Fields(arguments), &out, &out)

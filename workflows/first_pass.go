@@ -82,12 +82,15 @@ func (s *sending) sendChunk(ctx workflow.Context, chunk []activities.Planned, r 
 		if result.Sent+len(result.Refused) > 0 {
 			waits = 0
 		}
+		if err == nil && len(result.Unsent) > 0 {
+			err = s.tellOnce(ctx)
+		}
 		if err == nil && result.Later > 0 && len(result.Unsent) > 0 {
 			if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 				s.leftOver = true
 				result.Unsent = nil
 			} else {
-				err = workflow.Sleep(ctx, slowPause(result.Later, waits))
+				err = pause(ctx, slowPause(result.Later, waits), string(chunk[0].Channel)+" is to be slow")
 				waits++
 			}
 		}
@@ -121,12 +124,12 @@ func (s *sending) retry(ctx workflow.Context, d activities.Planned, refused acti
 		left := d.Retry.Or(r)
 		left.Attempts--
 		failure := activities.FailureBy(d, refused)
-		pause := left.Interval
+		wait := left.Interval
 		if refused.Wait > 0 {
-			pause = refused.Wait
+			wait = refused.Wait
 		}
 		if refused.Class != activities.Permanent && left.Attempts > 0 {
-			err := workflow.Sleep(ctx, pause)
+			err := pause(ctx, wait, fmt.Sprintf("%s · delivery %s · next attempt, %d left", d.Channel, d.ID, left.Attempts))
 			if err == nil {
 				d.Retry = left
 				return s.inTurn(ctx, d, r)

@@ -123,10 +123,18 @@ func scanOptions() workflow.ActivityOptions {
 	}
 }
 
-// slowPause is the wait before a channel that is to be slow is asked for the next time: longer each time in vain, because
-// each is some lines of the history.
-func slowPause(asked time.Duration, waits int) time.Duration {
-	return max(asked, min(time.Second<<min(waits, 10), slowMaxPause))
+// slowPause is the wait before a channel that is to be slow is asked for the next time: as long as it asked for, and longer
+// each time that was in vain, because each is some lines of the history.
+func slowPause(asked time.Duration, vain int) time.Duration {
+	if vain == 0 {
+		return asked
+	}
+	return max(asked, min(time.Second<<min(vain-1, 10), slowMaxPause))
+}
+
+// pause waits, under a line in Temporal Web UI that says for what.
+func pause(ctx workflow.Context, d time.Duration, why string) error {
+	return workflow.NewTimerWithOptions(ctx, d, workflow.TimerOptions{Summary: why}).Get(ctx, nil)
 }
 
 // interruptionPause is the wait before a send is begun anew after its n-th interruption.

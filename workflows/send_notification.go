@@ -147,7 +147,7 @@ func send(ctx workflow.Context, d activities.Planned, r activities.RetryProfile)
 			if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 				return result, nil
 			}
-			err = workflow.Sleep(ctx, slowPause(result.Later, waits))
+			err = pause(ctx, slowPause(result.Later, waits), string(d.Channel)+" is to be slow")
 			waits++
 			if err == nil {
 				continue

@@ -27,6 +27,7 @@ type sending struct {
 	troubledEvents map[string]bool
 	// notificationIDs are those of a batch that send.
 	notificationIDs []string
+	told            bool
 }
 
 func newSending(ctx workflow.Context, in SendNotificationInput) *sending {
@@ -80,6 +81,15 @@ func (s *sending) tell(ctx workflow.Context, outcome Outcome) error {
 		updates = append(updates, NotificationsAttribute.ValueSet(s.notificationIDs[:min(len(s.notificationIDs), notificationsShown)]))
 	}
 	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+// tellOnce tells of a batch that takes longer than a moment.
+func (s *sending) tellOnce(ctx workflow.Context) error {
+	if s.told {
+		return nil
+	}
+	s.told = true
+	return s.tell(ctx, OutcomeSending)
 }
 
 // notificationsShown is how many IDs fit the search attribute: 2 KB.
@@ -137,7 +147,7 @@ func (s *sending) settle(ctx workflow.Context) error {
 	if err := settle(ctx, done, open); err != nil {
 		return err
 	}
-	if err := s.tell(ctx, OutcomeSending); err != nil {
+	if err := s.tellOnce(ctx); err != nil {
 		return err
 	}
 	s.awaitTroubled(ctx)

@@ -64,8 +64,8 @@ type Notify struct {
 	APIToken      string        `env:"NOTIFY_API_TOKEN" secret:"true" desc:"Bearer token of the REST API, 16 characters or more; empty: the API refuses everything"`
 	RetryAttempts int           `env:"NOTIFY_RETRY_ATTEMPTS" envDefault:"3" desc:"Attempts to hand over a delivery, the first included"`
 	RetryInterval time.Duration `env:"NOTIFY_RETRY_INTERVAL" envDefault:"60s" desc:"Wait between two attempts"`
-	BatchMax      int           `env:"NOTIFY_BATCH_MAX" envDefault:"50" desc:"Events of one workflow at most when many wait, 1 to 50; 1: one workflow a change, always"`
-	Retention     time.Duration `env:"NOTIFY_RETENTION" envDefault:"2160h" desc:"How long events, deliveries and attempts are kept after they have come to their end, and resolved rows of the error log (others twice as long): 24h or more; 0: for ever"`
+	BatchMax      int           `env:"NOTIFY_BATCH_MAX" envDefault:"50" desc:"Events of one workflow at most when many wait, 1 to 50. 1: one workflow a change, always, at some 50 changes a second"`
+	Retention     time.Duration `env:"NOTIFY_RETENTION" envDefault:"2160h" desc:"How long events, deliveries and attempts are kept after their end, 2160h being 90 days, and resolved rows of the error log; unresolved ones twice as long. 24h or more; 0: for ever"`
 	DefaultRegion string        `env:"NOTIFY_DEFAULT_REGION" envDefault:"US" desc:"Country (ISO 3166) of phone numbers written without one"`
 	TaskQueue     string        `env:"NOTIFY_TASK_QUEUE" envDefault:"silque-notifications" desc:"Temporal task queue of the workflows; each channel's queue is named after it"`
 	UIURL         string        `env:"NOTIFY_TEMPORAL_UI_URL" envDefault:"http://127.0.0.1:8233" desc:"Temporal Web UI, for links"`
@@ -184,7 +184,7 @@ func readable(group reflect.Type, err error) []error {
 func form(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
-		return "a duration such as 60s"
+		return "a duration such as 60s or 2160h"
 	case reflect.TypeFor[float64]():
 		return "a number such as 14 or 0.5"
 	case reflect.TypeFor[Mapping]():

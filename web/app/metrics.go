@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/retention"
+	"github.com/silquetech/silque-notifications/internal/rule"
 )
 
 // metrics serves the process's figures and the outbox's, in Prometheus' format.
@@ -20,6 +22,7 @@ func (a *App) metrics() gin.HandlerFunc {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		backlog{db: a.config.DB},
+		unsent{db: a.config.DB},
 		sweeps{a.sweeper},
 	)
 	return gin.WrapH(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -67,6 +70,49 @@ func (b backlog) Collect(metrics chan<- prometheus.Metric) {
 		age = max(0, time.Since(oldest[0]).Seconds())
 	}
 	metrics <- prometheus.MustNewConstMetric(backlogAge, prometheus.GaugeValue, age)
+}
+
+// unsent counts, when asked, the deliveries that have not ended, by an index: those that wait for a slow or paused channel, a
+// limit, a retry or a worker.
+type unsent struct{ db *gorm.DB }
+
+var (
+	unsentCount = prometheus.NewDesc("notify_deliveries_unsent", "Deliveries that have not ended.", []string{"channel"}, nil)
+	unsentAge   = prometheus.NewDesc("notify_deliveries_oldest_unsent_seconds",
+		"Age of the oldest delivery that has not ended; missing when all have.", []string{"channel"}, nil)
+)
+
+// Describe lists the figures.
+func (u unsent) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- unsentCount
+	descriptions <- unsentAge
+}
+
+// Collect reads them; a database that does not answer leaves them out.
+func (u unsent) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
+	defer cancel()
+	var rows []struct {
+		Channel rule.Channel
+		Count   int64
+		Oldest  string
+	}
+	err := u.db.WithContext(ctx).Raw(`SELECT channel, COUNT(*) AS count, MIN(id) AS oldest FROM notify_deliveries
+		WHERE status IN ('pending', 'sending') GROUP BY channel`).Scan(&rows).Error
+	if err != nil {
+		return
+	}
+	counts := make(map[rule.Channel]int64)
+	for _, row := range rows {
+		counts[row.Channel] = row.Count
+		if id, err := uuid.Parse(row.Oldest); err == nil {
+			age := max(0, time.Since(time.Unix(id.Time().UnixTime())).Seconds()) // IDs are UUIDv7: they hold their time
+			metrics <- prometheus.MustNewConstMetric(unsentAge, prometheus.GaugeValue, age, string(row.Channel))
+		}
+	}
+	for _, channel := range rule.Channels {
+		metrics <- prometheus.MustNewConstMetric(unsentCount, prometheus.GaugeValue, float64(counts[channel]), string(channel))
+	}
 }
 
 // sweeps tells what this process has deleted because it was old.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/retention"
+	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/internal/testdb"
 )
 
@@ -108,4 +110,47 @@ func TestWhatWasDeletedBecauseItWasOldIsCounted(t *testing.T) {
 	if figures := gather(); len(figures) != 5 || figures[deleted+"notify_events"] != 1 || figures[deleted+"notify_deliveries"] != 0 || figures[last] == 0 {
 		t.Errorf("after it: %v", figures)
 	}
+}
+
+func TestUnsentDeliveriesAreCountedByChannel(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		now := time.Now().UTC()
+		row := func(channel rule.Channel, status store.DeliveryStatus, id string) *store.Delivery {
+			return &store.Delivery{ID: id, EventID: id, Channel: channel, Status: status, CreatedAt: now, UpdatedAt: now}
+		}
+		old := uuid.Must(uuid.Parse("01900000-0000-7000-8000-000000000000")).String() // of June 2024
+		deliveries := []*store.Delivery{
+			row(rule.Email, store.DeliveryPending, old), row(rule.Email, store.DeliverySending, outbox.NewID()),
+			row(rule.Email, store.DeliverySent, outbox.NewID()), row(rule.SMS, store.DeliveryPending, outbox.NewID()),
+		}
+		if _, err := (store.Deliveries{}).InsertTx(db, deliveries); err != nil {
+			t.Fatal(err)
+		}
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(unsent{db: db})
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, family := range families {
+			for _, m := range family.GetMetric() {
+				got[family.GetName()+" "+m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
+			}
+		}
+		for name, want := range map[string]float64{
+			"notify_deliveries_unsent email": 2, "notify_deliveries_unsent sms": 1, "notify_deliveries_unsent whatsapp": 0,
+		} {
+			if got[name] != want {
+				t.Errorf("%s is %v, want %v", name, got[name], want)
+			}
+		}
+		if age := got["notify_deliveries_oldest_unsent_seconds email"]; age < (365 * 24 * time.Hour).Seconds() {
+			t.Errorf("the oldest email is %v s old", age)
+		}
+		if _, there := got["notify_deliveries_oldest_unsent_seconds whatsapp"]; there {
+			t.Error("a channel without unsent deliveries has an oldest one")
+		}
+	})
 }
