@@ -100,6 +100,9 @@ func (r *Relay) execute(ctx context.Context, b outbox.Batch, workflowID string) 
 	return err
 }
 
+// modelsShown is how many tables the summary of a batch names.
+const modelsShown = 3
+
 // summary is the line that Temporal Web UI shows for the workflow. IDs and table names only: a row's key can be an
 // address.
 func summary(b outbox.Batch) string {
@@ -110,7 +113,15 @@ func summary(b outbox.Batch) string {
 		}
 		return fmt.Sprintf("%s %s · event %s", e.Model, e.Action, e.ID)
 	}
-	return fmt.Sprintf("%d events · batch %s", len(b.Events), b.ID)
+	tables := models(b)
+	if len(tables) > modelsShown {
+		tables = append(tables[:modelsShown], "…")
+	}
+	what := fmt.Sprintf("%d events", len(b.Events))
+	if len(tables) > 0 {
+		what += " of " + strings.Join(tables, ", ")
+	}
+	return what + " · batch " + b.ID
 }
 
 // models lists the tables of the batch, each once.
