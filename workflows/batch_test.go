@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -218,6 +219,8 @@ type narrowGate struct {
 	most     int
 	slowed   []string
 	released int
+	// wait is what a refusal asks for; 3 s when zero.
+	wait time.Duration
 }
 
 func (g *narrowGate) Admit(_ context.Context, _ rule.Channel, want int, _ time.Duration) (int, time.Duration, func(context.Context, int), error) {
@@ -226,7 +229,7 @@ func (g *narrowGate) Admit(_ context.Context, _ rule.Channel, want int, _ time.D
 	none := func(context.Context, int) {}
 	if g.refusals > 0 {
 		g.refusals--
-		return 0, 3 * time.Second, none, nil
+		return 0, cmp.Or(g.wait, 3*time.Second), none, nil
 	}
 	granted := min(want, g.most)
 	g.admitted += granted
@@ -276,6 +279,21 @@ func TestAChannelThatIsToBeSlowIsWaitedForAtNoAttemptsCost(t *testing.T) {
 				t.Errorf("%d admitted and %d released, want %d", gate.admitted, gate.released, events+1)
 			}
 		})
+	}
+}
+
+func TestAShortWaitForAChannelTakesNoTimer(t *testing.T) {
+	t.Parallel()
+	for _, events := range []int{1, 20} {
+		h, _ := newBusyHouse(t)
+		h.activities.Gate = &narrowGate{refusals: 1, most: 50, wait: 200 * time.Millisecond}
+		h.notify(nil)
+		h.env.SetOnTimerScheduledListener(func(string, time.Duration) {
+			t.Error("a timer runs, which can be a second late")
+		})
+		if tally, _ := h.run(h.changes(events)...); tally.Sent != events {
+			t.Errorf("tally %+v", tally)
+		}
 	}
 }
 

@@ -23,6 +23,8 @@ const (
 	interruptionWait    = 5 * time.Second
 	interruptionMaxWait = 10 * time.Minute
 
+	// slowShortWait is what a chunk waits for its channel by itself.
+	slowShortWait = time.Second
 	// slowMaxPause bounds the wait for a channel that is to be slow, unless it asks for a longer one.
 	slowMaxPause = 30 * time.Second
 
@@ -124,9 +126,13 @@ func scanOptions() workflow.ActivityOptions {
 }
 
 // slowPause is the wait before a channel that is to be slow is asked for the next time: as long as it asked for, and longer
-// each time that was in vain, because each is some lines of the history.
+// each time that was in vain, because each is some lines of the history. Zero stands for a wait so short that the next
+// activity had better do it: a timer of Temporal's can be a second late, which would waste half of a low rate.
 func slowPause(asked time.Duration, vain int) time.Duration {
 	if vain == 0 {
+		if asked <= slowShortWait {
+			return 0
+		}
 		return asked
 	}
 	return max(asked, min(time.Second<<min(vain-1, 10), slowMaxPause))
@@ -134,6 +140,9 @@ func slowPause(asked time.Duration, vain int) time.Duration {
 
 // pause waits, under a line in Temporal Web UI that says for what.
 func pause(ctx workflow.Context, d time.Duration, why string) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	return workflow.NewTimerWithOptions(ctx, d, workflow.TimerOptions{Summary: why}).Get(ctx, nil)
 }
 

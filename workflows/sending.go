@@ -95,8 +95,8 @@ func (s *sending) tellOnce(ctx workflow.Context) error {
 // notificationsShown is how many IDs fit the search attribute: 2 KB.
 const notificationsShown = 50
 
-// each brings every delivery of the plan to its end, side by side, by an activity of its own. When a person cancels the workflow, the rest ends
-// as failed with the code canceled: waiting for a slot and for the siblings is not cancelled.
+// each brings every delivery of the plan to its end, side by side, by an activity of its own. When a person cancels the
+// workflow, the rest ends as failed with the code canceled: waiting for a slot and for the siblings is not cancelled.
 func (s *sending) each(ctx workflow.Context, plan activities.Plan) error {
 	uncancelled, done := workflow.NewDisconnectedContext(ctx)
 	defer done()

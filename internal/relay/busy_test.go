@@ -2,6 +2,9 @@ package relay_test
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +60,32 @@ func TestWhatComesWhileABatchIsBusyTravelsTogether(t *testing.T) {
 		eventually(t, "what has gathered has started", func() bool { return server.workflowOf(later[6].ID) != "" })
 		if inputs := server.startedInputs(); len(inputs) != 2 {
 			t.Errorf("%d workflows, want 2: %v", len(inputs), inputs)
+		}
+	})
+}
+
+func TestEveryEventOfABatchIsFoundByItsID(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	server := newTemporal()
+	options := patient
+	options.BatchMax = 50
+	events := appendEvents(t, db, 50)
+	run(t, db, server, options)
+	eventually(t, "the batch has started", func() bool { return server.workflowOf(events[49].ID) != "" })
+	server.set(func(s *temporal) {
+		for id, o := range s.options {
+			found, _ := o.TypedSearchAttributes.GetKeywordList(workflows.EventsAttribute)
+			tables, _ := o.TypedSearchAttributes.GetKeywordList(workflows.ModelsAttribute)
+			if !slices.Equal(found, s.inputs[id]) || len(found) != len(events) || !slices.Equal(tables, []string{"orders"}) {
+				t.Errorf("events %v and tables %v are to be found, want all %d of orders", found, tables, len(events))
+			}
+			if value, err := json.Marshal(found); err != nil || len(value) > 2048 {
+				t.Errorf("the attribute has %d bytes, and Temporal takes 2048", len(value))
+			}
+			if want := "50 events of orders · batch "; !strings.HasPrefix(o.StaticSummary, want) {
+				t.Errorf("summary %q, want %q and its ID", o.StaticSummary, want)
+			}
 		}
 	})
 }

@@ -37,12 +37,13 @@ type temporal struct {
 	inputs   map[string][]string
 	statuses map[string]enums.WorkflowExecutionStatus
 	moment   map[string]time.Time
+	options  map[string]client.StartWorkflowOptions
 }
 
 func newTemporal() *temporal {
 	return &temporal{
 		starts: map[string]int{}, inputs: map[string][]string{}, moment: map[string]time.Time{},
-		statuses: map[string]enums.WorkflowExecutionStatus{},
+		statuses: map[string]enums.WorkflowExecutionStatus{}, options: map[string]client.StartWorkflowOptions{},
 	}
 }
 
@@ -63,6 +64,7 @@ func (s *temporal) ExecuteWorkflow(
 		return nil, errors.New("a repeated start would be a second workflow")
 	}
 	s.starts[o.ID]++
+	s.options[o.ID] = o
 	s.inputs[o.ID] = args[0].(workflows.SendNotificationInput).EventIDs
 	s.moment[o.ID] = time.Now()
 	if s.statuses[o.ID] == 0 {
