@@ -18,6 +18,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/wiring/webapp"
 	"github.com/silquetech/silque-notifications/notify"
 	"github.com/silquetech/silque-notifications/web/app"
+	"github.com/silquetech/silque-notifications/web/ui"
 )
 
 // defaults are the settings of a stack whose environment says nothing. The email settings and the Twilio ones are each
@@ -102,6 +103,9 @@ func (s *Stack) newApp() *app.App {
 	config.APIToken = s.Token()
 	config.OnRuleChange = s.rulesChanged
 	config.Checks = map[string]app.Check{"worker": s.workerReady}
+	config.Access = openAccess{}
+	config.Development = "Development: you are signed in as admin, without a password. No message leaves this machine."
+	config.Elsewhere = []ui.Link{{Path: "/demo", Name: "Demo shop"}, {Path: "/sandbox", Name: "Sandbox inbox"}, {Path: "/start", Name: "Things to try"}}
 	config.Pages = func(r *gin.Engine) {
 		s.sandbox.Routes(r)
 		demo.Register(r)

@@ -146,7 +146,7 @@ func wholePath(t *testing.T, h *house) {
 
 func startPageLists(t *testing.T, h *house) {
 	read := func() string {
-		answer, err := http.Get(h.URL + "/")
+		answer, err := http.Get(h.URL + "/start")
 		must(t, err)
 		defer func() { _ = answer.Body.Close() }()
 		body, err := io.ReadAll(answer.Body)

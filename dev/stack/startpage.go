@@ -36,7 +36,7 @@ type watching struct{ When, Channel, What string }
 
 // startPage mounts the first page that a newcomer sees.
 func (s *Stack) startPage(r *gin.Engine) {
-	r.GET("/", s.showStart)
+	r.GET("/start", s.showStart)
 	for path, contentType := range map[string]string{"start.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
 		r.GET("/"+path, func(c *gin.Context) {
 			content, _ := page.ReadFile("page/" + path) // it is embedded

@@ -24,6 +24,8 @@ import (
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/web/api"
+	"github.com/silquetech/silque-notifications/web/console"
+	"github.com/silquetech/silque-notifications/web/ui"
 )
 
 // Config is what the web app works with.
@@ -52,7 +54,15 @@ type Config struct {
 	Checks map[string]Check
 	// Pages mounts more routes; it may be nil.
 	Pages func(r *gin.Engine)
-	Log   *slog.Logger
+	// Access says who may use the console; without it, there is none.
+	Access console.Access
+	// WorkflowLink gives a workflow's page in Temporal Web UI, which is at TemporalUI.
+	WorkflowLink func(workflowID string) string
+	TemporalUI   string
+	// Development is a line about the development sign-in, Elsewhere further pages to link to; empty in production.
+	Development string
+	Elsewhere   []ui.Link
+	Log         *slog.Logger
 }
 
 // Check says whether a part works; its error is shown at /readyz.
@@ -172,9 +182,24 @@ func (a *App) routes() *gin.Engine {
 	if a.config.Pages != nil {
 		a.config.Pages(engine)
 	}
-	engine.NoRoute(api.NoRoute, notFound)
+	engine.NoRoute(append([]gin.HandlerFunc{api.NoRoute}, a.console(engine)...)...)
 	engine.NoMethod(api.NoMethod, wrongMethod)
 	return engine
+}
+
+// console mounts the pages, and gives the handlers of paths that nothing is mounted on.
+func (a *App) console(engine *gin.Engine) []gin.HandlerFunc {
+	if a.config.Access == nil {
+		return []gin.HandlerFunc{notFound}
+	}
+	pages := console.New(console.Config{
+		DB: a.config.DB, Access: a.config.Access, Addresses: a.config.Addresses, Rules: a.config.Rules,
+		Rows: store.Rows{DB: a.config.DB}, OnRuleChange: a.rulesChanged, Nudge: a.Nudge,
+		WorkflowLink: a.config.WorkflowLink, TemporalUI: a.config.TemporalUI,
+		Development: a.config.Development, Elsewhere: a.config.Elsewhere, Log: a.config.Log,
+	})
+	pages.Register(engine)
+	return pages.NoRoute()
 }
 
 // rulesChanged tells whoever has to know that a notification has changed.

@@ -19,5 +19,6 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 		DB: db, Temporal: t, TaskQueue: c.Notify.TaskQueue, BatchMax: c.Notify.BatchMax, APIToken: c.Notify.APIToken,
 		Addresses: address.Normalizer{DefaultRegion: c.Notify.DefaultRegion}, Rules: wiring.Rules(c),
 		Schedules: t.ScheduleClient(), AlertInterval: c.Rules.AlertInterval, Retention: c.Notify.Retention, Log: log,
+		WorkflowLink: wiring.WorkflowLink(c.Notify.UIURL, t.Namespace), TemporalUI: c.Notify.UIURL,
 	}
 }
