@@ -35,7 +35,7 @@ func fanOut(t *testing.T, h *house, people int) {
 	for i := range list.Entries {
 		list.Entries[i].Email = customer(i)
 	}
-	must(t, store.Lists{DB: h.db}.Create(t.Context(), list))
+	must(t, store.Lists{DB: h.db}.Create(t.Context(), list, "test"))
 	h.notification(t, "orders", "News", rules.Recipient{ListID: list.ID})
 	h.notification(t, "suppliers", "Our supplier", rules.Recipient{DocumentField: "doc.email_address"})
 	worker, web := h.start(t, "worker"), h.start(t, "web")

@@ -9,6 +9,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/internal/audit"
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
@@ -78,15 +79,20 @@ func (s Lists) IDs(ctx context.Context) (map[string]bool, error) {
 }
 
 // Create stores a new list; it fills in ID and the times. A name that another list has is ErrNameTaken.
-func (s Lists) Create(ctx context.Context, l *List) error {
+func (s Lists) Create(ctx context.Context, l *List, by string) error {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	l.ID, l.CreatedAt, l.UpdatedAt = outbox.NewID(), now, now
-	return s.write(ctx, l, func(tx *gorm.DB, row *listRow) error { return tx.Create(row).Error })
+	return s.write(ctx, l, func(tx *gorm.DB, row *listRow) error {
+		if err := tx.Create(row).Error; err != nil {
+			return err
+		}
+		return recordList(tx, Created, row, by)
+	})
 }
 
 // Update replaces the list with l's ID, or gives ErrNotFound; it fills in the times. A name that another list has is
 // ErrNameTaken.
-func (s Lists) Update(ctx context.Context, l *List) error {
+func (s Lists) Update(ctx context.Context, l *List, by string) error {
 	return s.write(ctx, l, func(tx *gorm.DB, row *listRow) error {
 		var before listRow
 		if err := tx.Take(&before, "id = ?", l.ID).Error; err != nil {
@@ -94,8 +100,16 @@ func (s Lists) Update(ctx context.Context, l *List) error {
 		}
 		l.CreatedAt, l.UpdatedAt = before.CreatedAt.UTC(), time.Now().UTC().Truncate(time.Microsecond)
 		row.CreatedAt, row.UpdatedAt = l.CreatedAt, l.UpdatedAt
-		return tx.Save(row).Error
+		if err := tx.Save(row).Error; err != nil {
+			return err
+		}
+		return recordList(tx, Changed, row, by)
 	})
+}
+
+// recordList tells the audit log.
+func recordList(tx *gorm.DB, change Change, l *listRow, by string) error {
+	return audit.RecordTx(tx, audit.Entry{Actor: by, Action: "list." + string(change), TargetID: l.ID, Detail: l.Name})
 }
 
 // write stores a list unless another one has its name.
@@ -125,15 +139,21 @@ func (s Lists) write(ctx context.Context, l *List, apply func(tx *gorm.DB, row *
 }
 
 // Delete removes a list, or gives ErrNotFound. Whether a notification names it is the caller's concern.
-func (s Lists) Delete(ctx context.Context, id string) error {
-	result := session(s.DB).WithContext(ctx).Delete(&listRow{}, "id = ?", id)
-	if result.Error != nil {
-		return fmt.Errorf("store: delete a list: %w", result.Error)
-	}
-	if result.RowsAffected == 0 {
-		return ErrNotFound
-	}
-	return nil
+func (s Lists) Delete(ctx context.Context, id, by string) error {
+	return session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		var before listRow
+		if err := tx.Take(&before, "id = ?", id).Error; err != nil {
+			return found(err)
+		}
+		result := tx.Delete(&listRow{}, "id = ?", id)
+		if result.Error != nil {
+			return fmt.Errorf("store: delete a list: %w", result.Error)
+		}
+		if result.RowsAffected == 0 {
+			return ErrNotFound // somebody else did, a moment ago
+		}
+		return recordList(tx, Deleted, &before, by)
+	})
 }
 
 func (r listRow) list() (*List, error) {

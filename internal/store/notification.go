@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/internal/audit"
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
@@ -251,7 +252,7 @@ func (s Notifications) change(ctx context.Context, apply func(tx *gorm.DB, revis
 	return nil
 }
 
-// keepVersion ends the state before and begins this one.
+// keepVersion ends the state before and begins this one, and tells the audit log.
 func keepVersion(tx *gorm.DB, n *rule.Notification, change Change, revision int64, by string, now time.Time) error {
 	definition, err := json.Marshal(n)
 	if err != nil {
@@ -262,11 +263,15 @@ func keepVersion(tx *gorm.DB, n *rule.Notification, change Change, revision int6
 	if err != nil {
 		return err
 	}
-	return tx.Create(&versionRow{
+	err = tx.Create(&versionRow{
 		NotificationID: n.ID, Version: n.Version, RevisionFrom: revision,
 		Model: n.Model, TriggerName: n.Trigger, Active: n.Active && change != Deleted,
 		Definition: definition, Change: change, ChangedBy: by, ChangedAt: now,
 	}).Error
+	if err != nil {
+		return err
+	}
+	return audit.RecordTx(tx, audit.Entry{Actor: by, Action: "notification." + string(change), TargetID: n.ID, Detail: n.Title})
 }
 
 // activeSince moves when a notification begins to be active, or when its dates mean something else from now on.

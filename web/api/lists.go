@@ -57,7 +57,7 @@ func (a *API) createList(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.lists.Create(c.Request.Context(), l); err != nil {
+	if err := a.lists.Create(c.Request.Context(), l, changedBy); err != nil {
 		return nameTaken(err)
 	}
 	c.Header("Location", c.FullPath()+"/"+l.ID)
@@ -78,7 +78,7 @@ func (a *API) replaceList(c *gin.Context) error {
 		return err
 	}
 	l.ID = id
-	if err := a.lists.Update(c.Request.Context(), l); err != nil {
+	if err := a.lists.Update(c.Request.Context(), l, changedBy); err != nil {
 		return nameTaken(err)
 	}
 	return answer(c, http.StatusOK, l)
@@ -99,7 +99,7 @@ func (a *API) deleteList(c *gin.Context) error {
 		return &failure{status: http.StatusConflict, code: "list_in_use",
 			message: "a notification names this list: change its recipients first"}
 	}
-	if err := a.lists.Delete(ctx, id); err != nil {
+	if err := a.lists.Delete(ctx, id, changedBy); err != nil {
 		return err
 	}
 	return noContent(c)
