@@ -235,3 +235,18 @@ func TestOnlyRefusalsThatMeanTheChannelAskToSlow(t *testing.T) {
 		}
 	}
 }
+
+func TestPausesAreShownToWhoeverAsks(t *testing.T) {
+	t.Parallel()
+	eachURL(t, func(t *testing.T, url string) {
+		db := testdb.Open(t, url)
+		if pauses, err := pace.Pauses(t.Context(), db); err != nil || len(pauses) != 0 {
+			t.Errorf("before any: %v, %v", pauses, err)
+		}
+		slow(t, workers(t, url, 1, limits{})[0], rule.SMS, time.Hour)
+		pauses, err := pace.Pauses(t.Context(), db)
+		if left := pauses[rule.SMS]; err != nil || len(pauses) != 1 || left > time.Hour || left < 59*time.Minute {
+			t.Errorf("with one: %v, %v", pauses, err)
+		}
+	})
+}

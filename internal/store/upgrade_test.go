@@ -52,7 +52,8 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 				VALUES ('e1','orders','7','update',3,'plugin','pending','','',?)`, now)
 			exec(`INSERT INTO notify_deliveries (id, event_id, notification_id, notification_version, channel, address, subject, body_text, body_html,
 				status, attempts, provider_id, error_code, workflow_id, retry_event_id, created_at, updated_at)
-				VALUES ('d1','e1','n1',2,'email','ann@example.com','s','t','','pending',0,'','','w','',?,?)`, now, now)
+				VALUES ('d1','e1','n1',2,'email','ann@example.com','s','t','','pending',0,'','','w','',?,?),
+					('d2','e1','n1',2,'sms','+12025550123','','t','','sent',1,'','','w','',?,?)`, now, now, now, now)
 
 			if err := store.Migrate(ctx, db); err != nil {
 				t.Fatal(err)
@@ -76,6 +77,10 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 			d, err := store.Deliveries{DB: db}.Get(ctx, "d1")
 			if err != nil || d.Details != nil || d.RetryAttempts != 0 || d.ValidUntil != nil {
 				t.Errorf("the delivery has become %+v, %v", d, err)
+			}
+			counted, err := store.DeliveryHours{DB: db}.Since(ctx, now)
+			if want := (store.HourCount{Hour: now.Truncate(time.Hour), Channel: rule.SMS, Status: store.DeliverySent, Count: 1}); err != nil || len(counted) != 1 || counted[0] != want {
+				t.Errorf("deliveries of before are counted as %+v, %v", counted, err)
 			}
 			vacuums(t, db, true)
 			if batch, err := outbox.Claim(ctx, db, 1); err != nil || len(batch.Events) != 1 {

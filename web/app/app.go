@@ -128,6 +128,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	var relaying sync.WaitGroup
 	relaying.Go(func() { a.relay.Run(ctx) })
 	relaying.Go(func() { a.sweeper.Run(ctx) })
+	relaying.Go(func() { a.foldHours(ctx) })
 	if a.alerts != nil {
 		relaying.Go(func() { a.alerts.Run(ctx) })
 	}
