@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/preview"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
@@ -100,8 +101,8 @@ func (a *API) checkEvent(ctx context.Context, in eventInput) error {
 	case err != nil:
 		wrong["model"] = "no model of that name has been registered; GET /models lists them"
 	default:
-		checkDocument(wrong, m, "doc", in.Doc)
-		checkDocument(wrong, m, "old_doc", in.OldDoc)
+		preview.CheckDocument(wrong, m, "doc", in.Doc)
+		preview.CheckDocument(wrong, m, "old_doc", in.OldDoc)
 	}
 	if len(wrong) > 0 {
 		return invalid(wrong)
@@ -125,23 +126,6 @@ func snapshot(doc json.RawMessage) outbox.Snapshot {
 		return nil
 	}
 	return outbox.Snapshot(doc)
-}
-
-// checkDocument holds a snapshot to its model's fields.
-func checkDocument(wrong map[string]string, m *rule.Model, name string, raw json.RawMessage) {
-	if _, known := wrong[name]; known {
-		return
-	}
-	doc, err := rule.DecodeDocument(m, raw)
-	if err != nil {
-		wrong[name] = err.Error() // names the field, never the value
-		return
-	}
-	for column, value := range doc {
-		if text, ok := value.(string); ok && !storable(text) {
-			wrong[name] = fmt.Sprintf("field %s must not hold the character NUL", column)
-		}
-	}
 }
 
 func isNotFound(err error) bool {
