@@ -27,7 +27,7 @@ func TestATemplateIsCompletedWithWhatCanStandThere(t *testing.T) {
 		"{{ doc.nothing.":                      "",
 		"{{ doc.status.":                       "",
 		"{{ notif.t":                           "title trigger active",
-		"{{ doc.amount | m":                    "money number trim",
+		"{{ doc.amount | m":                    "money trim number",
 		"{{ doc.status | up":                   "upper",
 		"{{ doc.items | ":                      "count",
 		"{{ doc.items | count | pl":            "plural",

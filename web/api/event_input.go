@@ -10,12 +10,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
-	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/preview"
 	"github.com/silquetech/silque-notifications/internal/rule"
-	"github.com/silquetech/silque-notifications/internal/store"
 )
 
 // maxKey bounds a row's key and an idempotency key, in characters.
@@ -63,15 +61,8 @@ func (a *API) createEvent(c *gin.Context) error {
 
 // append writes one event under the revision of the rules in force, and wakes the relay.
 func (a *API) append(ctx context.Context, e *outbox.Event) (id string, err error) {
-	err = a.config.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if e.Revision, err = (store.Notifications{DB: tx}).Revision(ctx); err != nil {
-			return err
-		}
-		id, _, err = outbox.AppendOnce(tx, e)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("api: append an event: %w", err)
+	if id, err = a.events.Append(ctx, e); err != nil {
+		return "", err
 	}
 	a.config.Nudge()
 	return id, nil
