@@ -230,23 +230,16 @@ func silence(r Resolution) string {
 	}
 }
 
-// testText is what a test message says.
-const (
-	testSubject = "Test message"
-	testText    = "This is a test message from Silque Notifications. If you can read it, this channel works."
-)
-
-// testMessage resolves a test event, which carries its address itself.
+// testMessage resolves a test event, which carries its address itself, and perhaps its text.
 func testMessage(event Event) Resolution {
 	r := Resolution{EventID: event.ID}
-	var doc struct {
-		Channel rule.Channel `json:"channel"`
-		To      string       `json:"to"`
-	}
-	if err := json.Unmarshal(event.Doc, &doc); err != nil || doc.To == "" {
+	m, ok := rule.ReadTestMessage(event.Doc)
+	if !ok {
 		return undecodable(r, "a test event needs a channel and an address")
 	}
-	r.Deliveries = []NewDelivery{{Channel: doc.Channel, Address: doc.To, Subject: testSubject, Text: testText}}
+	r.Deliveries = []NewDelivery{{
+		Channel: m.Channel, Address: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, Details: *m.Details,
+	}}
 	return r
 }
 

@@ -56,6 +56,9 @@ const (
 // ErrNotFound says that no notification has the ID.
 var ErrNotFound = store.ErrNotFound
 
+// ErrVersionConflict says that somebody else has changed the notification since it was read.
+var ErrVersionConflict = store.ErrVersionConflict
+
 // Options are what a Book works with.
 type Options struct {
 	// DefaultRegion is the country (ISO 3166) of phone numbers that are written without one.
@@ -126,6 +129,12 @@ func (b *Book) Create(ctx context.Context, n *Notification, by string) error {
 // it stays as it was.
 func (b *Book) Update(ctx context.Context, n *Notification, by string) error {
 	return b.write(ctx, n, func() error { return b.notifications.Update(ctx, n, by) })
+}
+
+// UpdateFrom is Update of the version that was read: when somebody else has changed the notification since, it stays as it
+// is and the error is ErrVersionConflict.
+func (b *Book) UpdateFrom(ctx context.Context, n *Notification, version int64, by string) error {
+	return b.write(ctx, n, func() error { return b.notifications.UpdateFrom(ctx, n, version, by) })
 }
 
 func (b *Book) write(ctx context.Context, n *Notification, store func() error) error {

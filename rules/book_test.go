@@ -91,3 +91,28 @@ func TestADuplicateOfALongTitleFits(t *testing.T) {
 		}
 	})
 }
+
+func TestAChangeOnTopOfAnOlderVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *gorm.DB) {
+		book, n := rules.New(db, rules.Options{}), valid()
+		if err := book.Create(t.Context(), n, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		mine, theirs := *n, *n
+		theirs.Title = "Theirs"
+		if err := book.UpdateFrom(t.Context(), &theirs, 1, "ben"); err != nil || theirs.Version != 2 {
+			t.Fatalf("version %d, %v", theirs.Version, err)
+		}
+		mine.Title = "Mine"
+		if err := book.UpdateFrom(t.Context(), &mine, 1, "ann"); !errors.Is(err, rules.ErrVersionConflict) {
+			t.Errorf("the error is %v", err)
+		}
+		if kept, err := book.Get(t.Context(), n.ID); err != nil || kept.Title != "Theirs" {
+			t.Errorf("it has become %+v, %v", kept, err)
+		}
+		if err := book.UpdateFrom(t.Context(), &mine, 2, "ann"); err != nil || mine.Version != 3 {
+			t.Errorf("version %d, %v", mine.Version, err)
+		}
+	})
+}

@@ -25,6 +25,12 @@ type Addresses interface {
 // Validate checks a notification before it is saved, and gives everything that is wrong with it at once; nothing (nil
 // or empty) when it is valid. The same check guards every way in: form, API and import.
 func (r Reader) Validate(n *Notification) FieldErrors {
+	errs, _ := r.Examine(n)
+	return errs
+}
+
+// Examine is Validate, and says besides where in a text each mistake stands, for those that have a place.
+func (r Reader) Examine(n *Notification) (FieldErrors, []Mark) {
 	v := validation{n: n, errs: FieldErrors{}, reader: r}
 	if v.model, _ = r.Models.Model(n.Model); v.model != nil {
 		v.names = newNames(r.Models, v.model, newNeeds(), r.Settings.zone(n))
@@ -39,7 +45,7 @@ func (r Reader) Validate(n *Notification) FieldErrors {
 	v.replyTo()
 	v.localeField()
 	v.sending()
-	return v.errs
+	return v.errs, v.marks
 }
 
 // validation collects what is wrong.
@@ -51,6 +57,7 @@ type validation struct {
 	names  *scopeNames
 	reader Reader
 	errs   FieldErrors
+	marks  []Mark
 }
 
 func (v *validation) choices() {
@@ -131,7 +138,7 @@ func (v *validation) texts(title, message, html string, field func(name string) 
 	}
 	if t, ok := v.template(field("html_message"), html); ok && html != "" {
 		if _, err := newHTMLBody(t); err != nil {
-			v.errs.add(field("html_message"), "%s", err)
+			v.wrong(field("html_message"), html, err)
 		}
 	}
 }
@@ -145,12 +152,12 @@ func (v *validation) template(field, text string) (t template, ok bool) {
 	}
 	t, err := parseTemplate(text)
 	if err != nil {
-		v.errs.add(field, "%s", err)
+		v.wrong(field, text, err)
 		return nil, false
 	}
 	if v.names == nil {
 		if !v.reader.Settings.KeepUnresolved {
-			v.all(field, t.unreadable())
+			v.all(field, text, t.unreadable())
 		}
 		return t, v.errs[field] == ""
 	}
@@ -158,21 +165,25 @@ func (v *validation) template(field, text string) (t template, ok bool) {
 	if !v.reader.Settings.KeepUnresolved {
 		errs = append(errs, unresolved...)
 	}
-	v.all(field, errs)
+	v.all(field, text, errs)
 	return t, v.errs[field] == ""
 }
 
 // errorsShown bounds the errors of one field: a person mends the first ones and looks again.
 const errorsShown = 20
 
-// all joins what is wrong with one field, a line each.
-func (v *validation) all(field string, errs []error) {
-	if len(errs) == 0 {
+// wrong adds one mistake in the text of a field.
+func (v *validation) wrong(field, text string, err error) { v.all(field, text, []error{err}) }
+
+// all joins what is wrong with the text of one field, a line each.
+func (v *validation) all(field, text string, errs []error) {
+	if len(errs) == 0 || v.errs[field] != "" {
 		return
 	}
 	var messages []string
 	for _, err := range errs[:min(len(errs), errorsShown)] {
 		messages = append(messages, err.Error())
+		v.mark(field, text, err)
 	}
 	if more := len(errs) - len(messages); more > 0 {
 		messages = append(messages, fmt.Sprintf("and %d more", more))
@@ -192,8 +203,8 @@ func (v *validation) conditions() {
 	var errs []error
 	for _, c := range lines {
 		if c.broken != nil {
-			errs = append(errs, fmt.Errorf("line %d, %s", c.line, lineError(c.broken)))
+			errs = append(errs, c.misplaced())
 		}
 	}
-	v.all("conditions", errs)
+	v.all("conditions", v.n.Conditions, errs)
 }

@@ -49,6 +49,22 @@ func (f EventFilter) apply(query *gorm.DB) *gorm.DB {
 	return query
 }
 
+// Append writes an event that is not part of a change of a row under the revision of the rules in force, and gives its ID:
+// that of the event that was there already when it has an idempotency key that is known.
+func (s Events) Append(ctx context.Context, e *outbox.Event) (id string, err error) {
+	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if e.Revision, err = (Notifications{DB: tx}).Revision(ctx); err != nil {
+			return err
+		}
+		id, _, err = outbox.AppendOnce(tx, e)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("store: append an event: %w", err)
+	}
+	return id, nil
+}
+
 // Recent reads a model's last events with their snapshots, newest first.
 func (s Events) Recent(ctx context.Context, model string, limit int) (events []*outbox.Event, err error) {
 	err = session(s.DB).WithContext(ctx).Omit("decisions").Where(map[string]any{"model": model}).

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -123,8 +124,17 @@ func (s Notifications) Create(ctx context.Context, n *rule.Notification, by stri
 	})
 }
 
+// ErrVersionConflict says that somebody else has changed the notification since it was read.
+var ErrVersionConflict = errors.New("store: the notification has been changed meanwhile")
+
 // Update replaces the notification with n's ID, or gives ErrNotFound; it fills in Version and the times.
 func (s Notifications) Update(ctx context.Context, n *rule.Notification, by string) error {
+	return s.UpdateFrom(ctx, n, 0, by)
+}
+
+// UpdateFrom is Update of the version that was read: when there is a later one by now, the notification stays as it is and
+// the error is ErrVersionConflict. Version 0 replaces any.
+func (s Notifications) UpdateFrom(ctx context.Context, n *rule.Notification, version int64, by string) error {
 	return s.change(ctx, func(tx *gorm.DB, revision int64, now time.Time) error {
 		var before notificationRow
 		if err := tx.Take(&before, "id = ?", n.ID).Error; err != nil {
@@ -133,6 +143,9 @@ func (s Notifications) Update(ctx context.Context, n *rule.Notification, by stri
 		was, err := before.notification()
 		if err != nil {
 			return err
+		}
+		if version != 0 && was.Version != version {
+			return ErrVersionConflict
 		}
 		n.Version, n.CreatedAt, n.UpdatedAt = was.Version+1, was.CreatedAt, now
 		n.ActiveSince = activeSince(was, n, now)

@@ -82,7 +82,7 @@ func (c Config) event(ctx context.Context, r Request) (*outbox.Event, error) {
 	event := &outbox.Event{ID: outbox.NewID(), Revision: revision, Source: outbox.FromStarter}
 	if r.Model == "" {
 		event.Action = rule.Test
-		event.Doc, err = json.Marshal(map[string]string{"channel": string(r.Channel), "to": r.To})
+		event.Doc, err = json.Marshal(rule.TestMessage{Channel: r.Channel, To: r.To})
 		return event, err
 	}
 	row, err := c.row(ctx, r)

@@ -4,13 +4,13 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/internal/preview"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/rules"
@@ -25,13 +25,6 @@ const defaultMaxBody = 1 << 20
 // changedBy names the API in the history of notifications.
 const changedBy = "api"
 
-// Rows reads a row of the application's database as it is now, for previews.
-type Rows interface {
-	// Row gives the row as JSON in the form that rule.FieldType describes, with its relations where it knows them. A row
-	// that is not there is store.ErrNotFound.
-	Row(ctx context.Context, m *rule.Model, key string) (json.RawMessage, error)
-}
-
 // Config is what the API works with. DB and Addresses are needed; the rest may stay empty.
 type Config struct {
 	DB *gorm.DB
@@ -42,7 +35,7 @@ type Config struct {
 	// Rules are the settings under which notifications are read.
 	Rules rule.Settings
 	// Rows reads the row of a preview that names a model and a key; without it, a preview must bring its doc.
-	Rows Rows
+	Rows preview.Rows
 	// OnRuleChange is called after a change of notifications has been committed.
 	OnRuleChange func(ctx context.Context)
 	// Nudge is called after events have been committed, so that the relay need not wait for its next look.
@@ -57,6 +50,7 @@ type Config struct {
 type API struct {
 	config        Config
 	book          *rules.Book
+	previews      preview.Previews
 	notifications store.Notifications
 	deliveries    store.Deliveries
 	errors        store.Errors
@@ -83,6 +77,7 @@ func New(config Config) *API {
 		book: rules.New(config.DB, rules.Options{
 			Addresses: config.Addresses, Settings: config.Rules, OnChange: config.OnRuleChange,
 		}),
+		previews:      preview.Previews{DB: config.DB, Addresses: config.Addresses, Rows: config.Rows},
 		notifications: store.Notifications{DB: config.DB},
 		deliveries:    store.Deliveries{DB: config.DB},
 		errors:        store.Errors{DB: config.DB},

@@ -10,11 +10,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
-	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/preview"
 	"github.com/silquetech/silque-notifications/internal/rule"
-	"github.com/silquetech/silque-notifications/internal/store"
 )
 
 // maxKey bounds a row's key and an idempotency key, in characters.
@@ -62,15 +61,8 @@ func (a *API) createEvent(c *gin.Context) error {
 
 // append writes one event under the revision of the rules in force, and wakes the relay.
 func (a *API) append(ctx context.Context, e *outbox.Event) (id string, err error) {
-	err = a.config.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if e.Revision, err = (store.Notifications{DB: tx}).Revision(ctx); err != nil {
-			return err
-		}
-		id, _, err = outbox.AppendOnce(tx, e)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("api: append an event: %w", err)
+	if id, err = a.events.Append(ctx, e); err != nil {
+		return "", err
 	}
 	a.config.Nudge()
 	return id, nil
@@ -100,8 +92,8 @@ func (a *API) checkEvent(ctx context.Context, in eventInput) error {
 	case err != nil:
 		wrong["model"] = "no model of that name has been registered; GET /models lists them"
 	default:
-		checkDocument(wrong, m, "doc", in.Doc)
-		checkDocument(wrong, m, "old_doc", in.OldDoc)
+		preview.CheckDocument(wrong, m, "doc", in.Doc)
+		preview.CheckDocument(wrong, m, "old_doc", in.OldDoc)
 	}
 	if len(wrong) > 0 {
 		return invalid(wrong)
@@ -125,23 +117,6 @@ func snapshot(doc json.RawMessage) outbox.Snapshot {
 		return nil
 	}
 	return outbox.Snapshot(doc)
-}
-
-// checkDocument holds a snapshot to its model's fields.
-func checkDocument(wrong map[string]string, m *rule.Model, name string, raw json.RawMessage) {
-	if _, known := wrong[name]; known {
-		return
-	}
-	doc, err := rule.DecodeDocument(m, raw)
-	if err != nil {
-		wrong[name] = err.Error() // names the field, never the value
-		return
-	}
-	for column, value := range doc {
-		if text, ok := value.(string); ok && !storable(text) {
-			wrong[name] = fmt.Sprintf("field %s must not hold the character NUL", column)
-		}
-	}
 }
 
 func isNotFound(err error) bool {

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -83,10 +86,34 @@ func (a *API) replaceNotification(c *gin.Context) error {
 	}
 	n := in.notification(before.Active)
 	n.ID = id
-	if err := a.book.Update(ctx, n, changedBy); err != nil {
+	version, err := expectedVersion(c)
+	if err != nil {
+		return err
+	}
+	err = a.book.UpdateFrom(ctx, n, version, changedBy)
+	if errors.Is(err, rules.ErrVersionConflict) {
+		return &failure{status: http.StatusPreconditionFailed, code: "version_conflict",
+			message: "the notification has been changed since that version: read it again, and send your change on top of it"}
+	}
+	if err != nil {
 		return named(err, "")
 	}
 	return a.show(c, http.StatusOK, n)
+}
+
+// expectedVersion reads the header If-Match: the version that the client has read, as GET gives it in ETag. Without it, or
+// with *, any version is replaced.
+func expectedVersion(c *gin.Context) (int64, error) {
+	text := strings.TrimSpace(c.GetHeader("If-Match"))
+	if text == "" || text == "*" {
+		return 0, nil
+	}
+	version, err := strconv.ParseInt(strings.Trim(text, `"`), 10, 64)
+	if err != nil || version < 1 {
+		return 0, badRequest("invalid_header", "a header is not right: see fields",
+			map[string]string{"If-Match": `must be a version such as "3", as ETag says it`})
+	}
+	return version, nil
 }
 
 func (a *API) deleteNotification(c *gin.Context) error {
@@ -171,5 +198,6 @@ func (a *API) show(c *gin.Context, status int, n *rule.Notification) error {
 	if err != nil {
 		return err
 	}
+	c.Header("ETag", strconv.Quote(strconv.FormatInt(n.Version, 10)))
 	return answer(c, status, notificationOf(n, reader))
 }

@@ -27,7 +27,7 @@ func (a *API) sendTest(c *gin.Context) error {
 	if err != nil {
 		return invalid(map[string]string{"to": err.Error()})
 	}
-	doc, err := json.Marshal(map[string]string{"channel": string(in.Channel), "to": to})
+	doc, err := json.Marshal(rule.TestMessage{Channel: in.Channel, To: to})
 	if err != nil {
 		return err
 	}
