@@ -138,22 +138,38 @@ func (s Lists) write(ctx context.Context, l *List, apply func(tx *gorm.DB, row *
 	return err
 }
 
-// Delete removes a list, or gives ErrNotFound. Whether a notification names it is the caller's concern.
+// ErrListInUse says that a notification names the list.
+var ErrListInUse = errors.New("store: a notification names the list")
+
+// Delete removes a list, or gives ErrNotFound. One that a notification names is ErrListInUse: the notification would lose
+// its recipients without a word.
 func (s Lists) Delete(ctx context.Context, id, by string) error {
-	return session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		// Whoever changes notifications holds this lock: none that names the list can come between.
+		if err := tx.Exec("UPDATE notify_revision SET revision = revision WHERE id = 1").Error; err != nil {
+			return err
+		}
 		var before listRow
 		if err := tx.Take(&before, "id = ?", id).Error; err != nil {
 			return found(err)
 		}
-		result := tx.Delete(&listRow{}, "id = ?", id)
-		if result.Error != nil {
-			return fmt.Errorf("store: delete a list: %w", result.Error)
+		var naming []string
+		err := NotificationFilter{ListID: id}.apply(tx).Model(&notificationRow{}).Limit(1).Pluck("id", &naming).Error
+		if err != nil {
+			return err
 		}
-		if result.RowsAffected == 0 {
-			return ErrNotFound // somebody else did, a moment ago
+		if len(naming) > 0 {
+			return ErrListInUse
+		}
+		if err := tx.Delete(&listRow{}, "id = ?", id).Error; err != nil {
+			return err
 		}
 		return recordList(tx, Deleted, &before, by)
 	})
+	if err != nil {
+		return fmt.Errorf("store: delete a list: %w", err)
+	}
+	return nil
 }
 
 func (r listRow) list() (*List, error) {

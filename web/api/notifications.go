@@ -77,13 +77,12 @@ func (a *API) replaceNotification(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	before, err := a.book.Get(ctx, id)
-	if err != nil {
-		return err
+	n, update := in.notification(false), a.book.Update
+	if in.Active == nil {
+		update = a.book.UpdateKeepingActive
 	}
-	n := in.notification(before.Active)
 	n.ID = id
-	if err := a.book.Update(ctx, n, changedBy); err != nil {
+	if err := update(ctx, n, changedBy); err != nil {
 		return named(err, "")
 	}
 	return a.show(c, http.StatusOK, n)
