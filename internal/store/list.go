@@ -114,14 +114,10 @@ func recordList(tx *gorm.DB, change Change, l *listRow, by string) error {
 
 // write stores a list unless another one has its name.
 func (s Lists) write(ctx context.Context, l *List, apply func(tx *gorm.DB, row *listRow) error) error {
-	if l.Entries == nil {
-		l.Entries = []rule.ListEntry{}
-	}
-	entries, err := json.Marshal(l.Entries)
+	row, err := l.row()
 	if err != nil {
-		return fmt.Errorf("store: list: %w", err)
+		return err
 	}
-	row := &listRow{ID: l.ID, Name: l.Name, Entries: entries, CreatedAt: l.CreatedAt, UpdatedAt: l.UpdatedAt}
 	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var others int64
 		if err := tx.Model(&listRow{}).Where("name = ? AND id <> ?", l.Name, l.ID).Count(&others).Error; err != nil {
@@ -136,6 +132,46 @@ func (s Lists) write(ctx context.Context, l *List, apply func(tx *gorm.DB, row *
 		return ErrNameTaken // another one at the same moment
 	}
 	return err
+}
+
+func (l *List) row() (*listRow, error) {
+	if l.Entries == nil {
+		l.Entries = []rule.ListEntry{}
+	}
+	entries, err := json.Marshal(l.Entries)
+	if err != nil {
+		return nil, fmt.Errorf("store: list: %w", err)
+	}
+	return &listRow{ID: l.ID, Name: l.Name, Entries: entries, CreatedAt: l.CreatedAt, UpdatedAt: l.UpdatedAt}, nil
+}
+
+// All reads every list, in the order of their names. A console has some dozens of them.
+func (s Lists) All(ctx context.Context) ([]*List, error) {
+	var rows []listRow
+	if err := session(s.DB).WithContext(ctx).Order("name").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("store: all lists: %w", err)
+	}
+	lists := make([]*List, len(rows))
+	for i, row := range rows {
+		var err error
+		if lists[i], err = row.list(); err != nil {
+			return nil, err
+		}
+	}
+	return lists, nil
+}
+
+// Names reads the names of every list, by their IDs.
+func (s Lists) Names(ctx context.Context) (map[string]string, error) {
+	var rows []listRow
+	if err := session(s.DB).WithContext(ctx).Select("id, name").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("store: names of the lists: %w", err)
+	}
+	names := make(map[string]string, len(rows))
+	for _, row := range rows {
+		names[row.ID] = row.Name
+	}
+	return names, nil
 }
 
 // ErrListInUse says that a notification names the list.
