@@ -5,6 +5,7 @@ package rules
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"gorm.io/gorm"
 
@@ -28,6 +29,8 @@ type (
 	Variant = rule.Variant
 	// Attachment is a file that goes with an email.
 	Attachment = rule.Attachment
+	// Replacing are conditions under which a notification is replaced.
+	Replacing = store.Replacing
 	// Settings are what an operator decides about all notifications.
 	Settings = rule.Settings
 	// Mapping names the fields of a model that hold an address.
@@ -120,13 +123,13 @@ func (b *Book) Get(ctx context.Context, id string) (*Notification, error) {
 }
 
 // Create stores a new notification, and fills in its ID, version and times. by says who does it, for the history. What
-// is wrong with it is FieldErrors, and then nothing is stored.
+// is wrong with it is FieldErrors, and then nothing is stored. Settings of triggers that it does not have are dropped.
 func (b *Book) Create(ctx context.Context, n *Notification, by string) error {
 	return b.write(ctx, n, func() error { return b.notifications.Create(ctx, n, by) })
 }
 
 // Update replaces the notification that has n's ID, or gives ErrNotFound. What is wrong with it is FieldErrors, and then
-// it stays as it was.
+// it stays as it was. Settings of triggers that it does not have are dropped.
 func (b *Book) Update(ctx context.Context, n *Notification, by string) error {
 	return b.write(ctx, n, func() error { return b.notifications.Update(ctx, n, by) })
 }
@@ -134,44 +137,34 @@ func (b *Book) Update(ctx context.Context, n *Notification, by string) error {
 // UpdateFrom is Update of the version that was read: when somebody else has changed the notification since, it stays as it
 // is and the error is ErrVersionConflict.
 func (b *Book) UpdateFrom(ctx context.Context, n *Notification, version int64, by string) error {
-	return b.write(ctx, n, func() error { return b.notifications.UpdateFrom(ctx, n, version, by) })
+	return b.Replace(ctx, n, Replacing{From: version}, by)
+}
+
+// Replace is Update under conditions.
+func (b *Book) Replace(ctx context.Context, n *Notification, how Replacing, by string) error {
+	return b.write(ctx, n, func() error { return b.notifications.Replace(ctx, n, how, by) })
 }
 
 func (b *Book) write(ctx context.Context, n *Notification, store func() error) error {
 	if err := b.Validate(ctx, n); err != nil {
 		return err
 	}
-	return b.changed(ctx, store())
+	n.DropOtherTriggers()
+	return b.changed(ctx, listGone(store()))
 }
 
-// DuplicatePrefix marks a copy's title, as in the Django app's admin.
-const DuplicatePrefix = "Duplicate - "
-
-// Duplicate copies a notification, or gives ErrNotFound. The copy is not active: both would fire until someone has
-// changed it. It is not checked: a notification that has become invalid can be copied and mended.
-func (b *Book) Duplicate(ctx context.Context, id, by string) (*Notification, error) {
-	n, err := b.notifications.Get(ctx, id)
-	if err != nil {
-		return nil, err
+// listGone says that a saved list was deleted between the check and the change as the check would have said it.
+func listGone(err error) error {
+	var gone *store.NoListError
+	if errors.As(err, &gone) {
+		return FieldErrors{fmt.Sprintf("recipients[%d].list_id", gone.Recipient): rule.NoSuchList}
 	}
-	title := []rune(DuplicatePrefix + n.Title)
-	n.Title, n.Active = string(title[:min(len(title), rule.TitleLimit)]), false
-	return n, b.changed(ctx, b.notifications.Create(ctx, n, by))
+	return err
 }
 
 // Delete removes a notification, or gives ErrNotFound. Changes that were captured before are still judged by it.
 func (b *Book) Delete(ctx context.Context, id, by string) error {
 	return b.changed(ctx, b.notifications.Delete(ctx, id, by))
-}
-
-// SetActive activates or deactivates notifications; those that are so already, or that are gone, are left alone. It
-// gives the number that changed.
-func (b *Book) SetActive(ctx context.Context, ids []string, active bool, by string) (changed int, err error) {
-	changed, err = b.notifications.SetActive(ctx, ids, active, by)
-	if changed > 0 {
-		err = b.changed(ctx, err)
-	}
-	return changed, err
 }
 
 // changed tells whoever wants to know.

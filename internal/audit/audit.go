@@ -53,21 +53,19 @@ func (row) TableName() string { return "notify_audit" }
 const detailLimit = 500
 
 // RecordTx writes an entry in the caller's transaction; the caller's change fails when it cannot be written.
-func RecordTx(tx *gorm.DB, e Entry) error {
+func RecordTx(tx *gorm.DB, e Entry) error { return RecordAllTx(tx, []Entry{e}) }
+
+func rowOf(e Entry) row {
 	if e.Target == "" {
 		e.Target, _, _ = strings.Cut(e.Action, ".")
 	}
 	if detail := []rune(e.Detail); len(detail) > detailLimit {
 		e.Detail = string(detail[:detailLimit-1]) + "…"
 	}
-	err := session(tx).Create(&row{
+	return row{
 		ID: outbox.NewID(), At: time.Now().UTC().Truncate(time.Microsecond), Actor: e.Actor, Action: e.Action,
 		Target: e.Target, TargetID: e.TargetID, Detail: e.Detail,
-	}).Error
-	if err != nil {
-		return fmt.Errorf("audit: record %s: %w", e.Action, err)
 	}
-	return nil
 }
 
 // session gives a clean session on the same connection or transaction, in the context that it has.

@@ -160,7 +160,7 @@ func TestASchedulesLifeFollowsItsNotification(t *testing.T) {
 		n.Trigger = rule.OnNew
 		o.must(o.book.Update(t.Context(), n, "test"))
 		want("no date any more", 3)
-		n.Trigger, n.AlertUnit, n.DateField = rule.DaysAfter, rule.Minutes, "paid_at"
+		n.Trigger, n.AlertDays, n.AlertUnit, n.DateField = rule.DaysAfter, new(3), rule.Minutes, "paid_at"
 		o.must(o.book.Update(t.Context(), n, "test"))
 		want("minutes", 4, "1m0s false")
 		o.must(o.book.Delete(t.Context(), n.ID, "test"))

@@ -127,6 +127,17 @@ type Notification struct {
 	ActiveSince time.Time `json:"active_since"`
 }
 
+// DropOtherTriggers clears the settings of triggers that the notification does not have: nothing would look at them, and
+// they would come to life, unseen, when somebody changes the trigger.
+func (n *Notification) DropOtherTriggers() {
+	if n.Trigger != OnValueChange {
+		n.ValueChangeField, n.ValueChangeFields, n.ValueChangeFrom, n.ValueChangeTo = "", nil, nil, nil
+	}
+	if n.Trigger != DaysBefore && n.Trigger != DaysAfter {
+		n.DateField, n.AlertDays, n.AlertUnit, n.AlertTime = "", nil, "", ""
+	}
+}
+
 // AlertsDiffer says whether two states of a notification count their dates differently.
 func (n *Notification) AlertsDiffer(other *Notification) bool {
 	days := func(n *Notification) int {

@@ -53,11 +53,14 @@ func (v *validation) recipients() {
 	}
 }
 
+// NoSuchList is what is wrong with a row whose saved list is not there.
+const NoSuchList = "there is no such list: choose another"
+
 // recipient checks one row that is not blank.
 func (v *validation) recipient(field string, row Recipient) {
 	v.address(field+".address", row.Address)
 	if row.ListID != "" && v.reader.HasList != nil && !v.reader.HasList(row.ListID) {
-		v.errs.add(field+".list_id", "there is no such list: choose another")
+		v.errs.add(field+".list_id", NoSuchList)
 	}
 	if v.names == nil || v.errs["channel"] != "" {
 		return

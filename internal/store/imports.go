@@ -75,28 +75,25 @@ func (s Imports) Carry(ctx context.Context, source, digest string, n *rule.Notif
 	if err != nil || !standing.State.writes() {
 		return standing, err
 	}
-	err = Notifications(s).change(ctx, func(tx *gorm.DB, revision int64, now time.Time) error {
+	err = Notifications(s).change(ctx, by, func(c *changing) error {
 		// Under the lock on the revision, another import or change cannot come between.
-		if standing, err = standingOf(tx, source, digest); err != nil {
+		if standing, err = standingOf(c.tx, source, digest); err != nil {
 			return err
 		}
 		if !standing.State.writes() {
-			return errNothingToCarry
+			return errNothingToDo
 		}
-		if err := carry(tx, standing, n, revision, by, now); err != nil {
+		if err := c.carry(standing, n); err != nil {
 			return err
 		}
 		standing.NotificationID = n.ID
-		return tx.Save(&importRow{Source: source, NotificationID: n.ID, Digest: digest, Version: n.Version, ImportedAt: now}).Error
+		return c.tx.Save(&importRow{Source: source, NotificationID: n.ID, Digest: digest, Version: n.Version, ImportedAt: c.now}).Error
 	})
-	if errors.Is(err, errNothingToCarry) {
+	if errors.Is(err, errNothingToDo) {
 		err = nil
 	}
 	return standing, err
 }
-
-// errNothingToCarry takes a transaction back that has nothing to write: it would be a revision in which nothing changed.
-var errNothingToCarry = errors.New("nothing to carry")
 
 func standingOf(tx *gorm.DB, source, digest string) (ImportStanding, error) {
 	var known importRow
@@ -129,30 +126,19 @@ func standingOf(tx *gorm.DB, source, digest string) (ImportStanding, error) {
 }
 
 // carry writes the notification and its version.
-func carry(tx *gorm.DB, standing ImportStanding, n *rule.Notification, revision int64, by string, now time.Time) error {
-	n.CreatedAt, n.UpdatedAt = timeOr(n.CreatedAt, now), timeOr(n.UpdatedAt, now)
+func (c *changing) carry(standing ImportStanding, n *rule.Notification) error {
+	n.CreatedAt, n.UpdatedAt = timeOr(n.CreatedAt, c.now), timeOr(n.UpdatedAt, c.now)
 	change := Created
-	n.ID, n.Version, n.ActiveSince = outbox.NewID(), 1, now
+	n.ID, n.Version, n.ActiveSince = outbox.NewID(), 1, c.now
 	if standing.State == ImportStale {
-		var before notificationRow
-		if err := tx.Take(&before, "id = ?", standing.NotificationID).Error; err != nil {
-			return err
-		}
-		was, err := before.notification()
+		was, err := c.current(standing.NotificationID)
 		if err != nil {
 			return err
 		}
 		change = Changed
-		n.ID, n.Version, n.ActiveSince = was.ID, was.Version+1, activeSince(was, n, now)
+		n.ID, n.Version, n.ActiveSince = was.ID, was.Version+1, activeSince(was, n, c.now)
 	}
-	row, err := rowOf(n)
-	if err != nil {
-		return err
-	}
-	if err := tx.Save(row).Error; err != nil {
-		return err
-	}
-	return keepVersion(tx, n, change, revision, by, now)
+	return c.write(alteration{n, change})
 }
 
 // timeOr gives the time as it is stored, or the other one for none.

@@ -114,14 +114,10 @@ func recordList(tx *gorm.DB, change Change, l *listRow, by string) error {
 
 // write stores a list unless another one has its name.
 func (s Lists) write(ctx context.Context, l *List, apply func(tx *gorm.DB, row *listRow) error) error {
-	if l.Entries == nil {
-		l.Entries = []rule.ListEntry{}
-	}
-	entries, err := json.Marshal(l.Entries)
+	row, err := l.row()
 	if err != nil {
-		return fmt.Errorf("store: list: %w", err)
+		return err
 	}
-	row := &listRow{ID: l.ID, Name: l.Name, Entries: entries, CreatedAt: l.CreatedAt, UpdatedAt: l.UpdatedAt}
 	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var others int64
 		if err := tx.Model(&listRow{}).Where("name = ? AND id <> ?", l.Name, l.ID).Count(&others).Error; err != nil {
@@ -138,22 +134,78 @@ func (s Lists) write(ctx context.Context, l *List, apply func(tx *gorm.DB, row *
 	return err
 }
 
-// Delete removes a list, or gives ErrNotFound. Whether a notification names it is the caller's concern.
+func (l *List) row() (*listRow, error) {
+	if l.Entries == nil {
+		l.Entries = []rule.ListEntry{}
+	}
+	entries, err := json.Marshal(l.Entries)
+	if err != nil {
+		return nil, fmt.Errorf("store: list: %w", err)
+	}
+	return &listRow{ID: l.ID, Name: l.Name, Entries: entries, CreatedAt: l.CreatedAt, UpdatedAt: l.UpdatedAt}, nil
+}
+
+// All reads every list, in the order of their names. A console has some dozens of them.
+func (s Lists) All(ctx context.Context) ([]*List, error) {
+	var rows []listRow
+	if err := session(s.DB).WithContext(ctx).Order("name").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("store: all lists: %w", err)
+	}
+	lists := make([]*List, len(rows))
+	for i, row := range rows {
+		var err error
+		if lists[i], err = row.list(); err != nil {
+			return nil, err
+		}
+	}
+	return lists, nil
+}
+
+// Names reads the names of every list, by their IDs.
+func (s Lists) Names(ctx context.Context) (map[string]string, error) {
+	var rows []listRow
+	if err := session(s.DB).WithContext(ctx).Select("id, name").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("store: names of the lists: %w", err)
+	}
+	names := make(map[string]string, len(rows))
+	for _, row := range rows {
+		names[row.ID] = row.Name
+	}
+	return names, nil
+}
+
+// ErrListInUse says that a notification names the list.
+var ErrListInUse = errors.New("store: a notification names the list")
+
+// Delete removes a list, or gives ErrNotFound. One that a notification names is ErrListInUse: the notification would lose
+// its recipients without a word.
 func (s Lists) Delete(ctx context.Context, id, by string) error {
-	return session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		// Whoever changes notifications holds this lock: none that names the list can come between.
+		if err := tx.Exec("UPDATE notify_revision SET revision = revision WHERE id = 1").Error; err != nil {
+			return err
+		}
 		var before listRow
 		if err := tx.Take(&before, "id = ?", id).Error; err != nil {
 			return found(err)
 		}
-		result := tx.Delete(&listRow{}, "id = ?", id)
-		if result.Error != nil {
-			return fmt.Errorf("store: delete a list: %w", result.Error)
+		var naming []string
+		err := NotificationFilter{ListID: id}.apply(tx).Model(&notificationRow{}).Limit(1).Pluck("id", &naming).Error
+		if err != nil {
+			return err
 		}
-		if result.RowsAffected == 0 {
-			return ErrNotFound // somebody else did, a moment ago
+		if len(naming) > 0 {
+			return ErrListInUse
+		}
+		if err := tx.Delete(&listRow{}, "id = ?", id).Error; err != nil {
+			return err
 		}
 		return recordList(tx, Deleted, &before, by)
 	})
+	if err != nil {
+		return fmt.Errorf("store: delete a list: %w", err)
+	}
+	return nil
 }
 
 func (r listRow) list() (*List, error) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -19,6 +18,10 @@ const (
 	Activated   Change = "activated"
 	Deactivated Change = "deactivated"
 	Deleted     Change = "deleted"
+	// Restored came back after it was deleted, or became again what it once was.
+	Restored Change = "restored"
+	// Imported came from a file.
+	Imported Change = "imported"
 )
 
 // Version is one state that a notification had: who made it so, when and how.
@@ -42,9 +45,9 @@ func (s Notifications) Versions(ctx context.Context, id string, before int64, li
 	}
 	versions := make([]Version, len(rows))
 	for i, row := range rows {
-		n := new(rule.Notification)
-		if err := json.Unmarshal(row.Definition, n); err != nil {
-			return nil, fmt.Errorf("store: version %d of notification %s cannot be read: %w", row.Version, id, err)
+		n, err := row.notification()
+		if err != nil {
+			return nil, err
 		}
 		versions[i] = Version{Notification: n, Change: row.change(), ChangedBy: row.ChangedBy, ChangedAt: row.ChangedAt.UTC()}
 	}

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -91,38 +89,15 @@ func (a *API) deleteList(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	named, err := a.naming(ctx, id)
-	if err != nil {
-		return err
-	}
-	if named {
+	err = a.lists.Delete(ctx, id, changedBy)
+	if errors.Is(err, store.ErrListInUse) {
 		return &failure{status: http.StatusConflict, code: "list_in_use",
 			message: "a notification names this list: change its recipients first"}
 	}
-	if err := a.lists.Delete(ctx, id, changedBy); err != nil {
+	if err != nil {
 		return err
 	}
 	return noContent(c)
-}
-
-// naming says whether a notification names a list.
-func (a *API) naming(ctx context.Context, id string) (bool, error) {
-	paging := store.Paging{Limit: store.MaxLimit}
-	for {
-		page, err := a.notifications.List(ctx, store.NotificationFilter{Search: id}, paging)
-		if err != nil {
-			return false, err
-		}
-		for _, n := range page.Items {
-			if slices.ContainsFunc(n.Recipients, func(r rule.Recipient) bool { return r.ListID == id }) {
-				return true, nil
-			}
-		}
-		if page.Next == "" {
-			return false, nil
-		}
-		paging.Cursor = page.Next
-	}
 }
 
 // savedList checks a list, and gives it in the form that is stored.

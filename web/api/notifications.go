@@ -80,17 +80,13 @@ func (a *API) replaceNotification(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	before, err := a.book.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	n := in.notification(before.Active)
+	n := in.notification(false)
 	n.ID = id
 	version, err := expectedVersion(c)
 	if err != nil {
 		return err
 	}
-	err = a.book.UpdateFrom(ctx, n, version, changedBy)
+	err = a.book.Replace(ctx, n, rules.Replacing{From: version, KeepActive: in.Active == nil}, changedBy)
 	if errors.Is(err, rules.ErrVersionConflict) {
 		return &failure{status: http.StatusPreconditionFailed, code: "version_conflict",
 			message: "the notification has been changed since that version: read it again, and send your change on top of it"}
