@@ -43,6 +43,9 @@ func (a *Activities) judge(ctx context.Context, r *Resolution, n *rule.Notificat
 		r.report(n, p.Code, p.Key, p.Message)
 	}
 	decision.Outcome, decision.Detail, decision.Deliveries = outcome.Decision, outcome.Reason, len(outcome.Messages)
+	if outcome.Decision == rule.Sends && len(outcome.Verdict.Lines) > 0 {
+		decision.Detail = outcome.Verdict.Reason // which of the conditions hold
+	}
 	for _, m := range outcome.Messages {
 		r.Deliveries = append(r.Deliveries, deliveryOf(n, m, look.scope.At))
 	}

@@ -1,10 +1,11 @@
 package retention
 
 import (
-	"fmt"
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/outbox"
 )
 
 // KeyWindow is how long an event with an idempotency key stays at least, whatever the settings say: a date alert can fall
@@ -12,12 +13,8 @@ import (
 // day is changed or its scan is late. Without the earlier event it would be told twice.
 const KeyWindow = 35 * 24 * time.Hour
 
-// bound gives the ID before which every ID is older than a moment: IDs are UUIDv7, which begin with the milliseconds
-// since 1970 (RFC 9562, 5.7), so the primary key serves as an index by time.
-func bound(at time.Time) string {
-	ms := max(at.UnixMilli(), 0)
-	return fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
-}
+// bound gives the ID before which every ID is older than a moment.
+func bound(at time.Time) string { return outbox.FirstID(at) }
 
 // session gives clean statements: no hook or plugin of the application sees them.
 func session(db *gorm.DB) *gorm.DB {

@@ -9,7 +9,7 @@ import (
 // ErrCode is the machine code of an entry in the error log.
 type ErrCode string
 
-// The error codes. All but the last two are the Django app's own, so that what watches for them goes on working.
+// The error codes. All but the last three are the Django app's own, so that what watches for them goes on working.
 const (
 	EmailSendFail              ErrCode = "EMAIL_SEND_FAIL"
 	SMSSendFail                ErrCode = "SMS_SEND_FAIL"
@@ -24,6 +24,8 @@ const (
 	DateAlertFail ErrCode = "DATE_ALERT_FAIL"
 	// EventDecodeFail: an event's snapshot does not fit the model that it names.
 	EventDecodeFail ErrCode = "EVENT_DECODE_FAIL"
+	// DeliveryExpired: a message was no longer of use when its turn came.
+	DeliveryExpired ErrCode = "DELIVERY_EXPIRED"
 )
 
 // Error is what is wrong with a notification or a snapshot. Its text names fields and types, never a row's values, so

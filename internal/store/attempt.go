@@ -10,6 +10,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/silquetech/silque-notifications/internal/rule"
 )
 
 // Begin names a delivery whose next attempt is to begin.
@@ -194,8 +196,17 @@ func expire(tx *gorm.DB, d *Delivery, now time.Time) (suppressed bool, err error
 		return false, err
 	}
 	d.Status, d.ErrorCode = DeliverySuppressed, ExpiredCode
-	return true, tx.Model(&Delivery{}).Where("id = ?", d.ID).
+	err = tx.Model(&Delivery{}).Where("id = ?", d.ID).
 		Updates(map[string]any{"status": d.Status, "error_code": d.ErrorCode, "updated_at": now}).Error
+	if err != nil {
+		return false, err
+	}
+	return true, Errors{}.RecordTx(tx, &ErrorEntry{
+		Code: string(rule.DeliveryExpired), Source: "send", EventID: d.EventID, DeliveryID: d.ID, NotificationID: d.NotificationID,
+		Attempt: d.Attempts, DedupKey: "expired:" + d.ID + ":" + d.RetryEventID,
+		Message: fmt.Sprintf("Not sent: the message was of use until %s, and its turn came %s later. See what held it up, or give the notification a longer validity.",
+			d.ValidUntil.UTC().Format(time.RFC3339), now.Sub(*d.ValidUntil).Round(time.Second)),
+	})
 }
 
 // finishAll writes attempts down, and what they make of their deliveries.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,11 @@ func TestManyAttemptsEndAndBeginInOneCommit(t *testing.T) {
 		if !begun[1].Before.Taken() || begun[2].Before.Status != store.DeliverySuppressed || begun[0].Before.Status != store.DeliveryPending ||
 			begun[0].Before.Attempts != 0 || begun[0].Before.BodyText != fresh.BodyText {
 			t.Errorf("before: %+v", begun)
+		}
+		logged, err := store.Errors{DB: db}.List(t.Context(), store.ErrorFilter{DeliveryID: old.ID}, store.Paging{})
+		if err != nil || len(logged.Items) != 1 || logged.Items[0].Code != "DELIVERY_EXPIRED" || logged.Items[0].EventID != old.EventID ||
+			!strings.Contains(logged.Items[0].Message, "1h0m0s later") {
+			t.Errorf("what came too late is in the error log as %+v, %v", logged.Items, err)
 		}
 
 		ended := []store.Ended{

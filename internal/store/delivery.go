@@ -97,6 +97,10 @@ type Deliveries struct{ DB *gorm.DB }
 // DeliveryFilter narrows a list; empty fields do not.
 type DeliveryFilter struct {
 	EventID, NotificationID, Channel, Address, Status, ProviderID, ErrorCode, WorkflowID string
+	// ID is one delivery's. Text is a part of the address or the subject, whatever its case.
+	ID, Text string
+	// Span is when they were made.
+	Span Span
 }
 
 // Get reads one delivery, or gives ErrNotFound.
@@ -136,6 +140,59 @@ func (s Deliveries) IDs(ctx context.Context, f DeliveryFilter, after string, lim
 		return nil, fmt.Errorf("store: deliveries of a filter: %w", err)
 	}
 	return ids, nil
+}
+
+// Search reads a page of what a filter of any kind leaves, newest first, without the bodies; see Window.
+func (s Deliveries) Search(ctx context.Context, f DeliveryFilter, p Paging) (Found[*Delivery], error) {
+	in := searched{table: Delivery{}.TableName(), model: &Delivery{}, omit: []string{"body_text", "body_html", "details"}}
+	found, err := searchNewest(ctx, s.DB, in, f.conditions(), f.Span, p, func(d *Delivery) string { return d.ID })
+	if err != nil {
+		return found, fmt.Errorf("store: search deliveries: %w", err)
+	}
+	return found, nil
+}
+
+// conditions lists what is asked for but the span. The order counts where two conditions fit as many rows.
+func (f DeliveryFilter) conditions() (c conditions) {
+	c.few("id", f.ID, "")
+	c.few("event_id", f.EventID, "")
+	c.few("provider_id", f.ProviderID, " AND provider_id <> ''")
+	c.many("address", f.Address, "")
+	c.many("workflow_id", f.WorkflowID, "")
+	c.many("error_code", f.ErrorCode, " AND error_code <> ''")
+	c.many("notification_id", f.NotificationID, "")
+	c.many("status", f.Status, "")
+	c.many("channel", f.Channel, "")
+	c.contains(f.Text, "address", "subject")
+	return c
+}
+
+// further lists what a search can ask for and the API cannot, but the span.
+func (f DeliveryFilter) further() (c conditions) {
+	c.few("id", f.ID, "")
+	c.contains(f.Text, "address", "subject")
+	return c
+}
+
+// Known looks for what has exactly a text, where an index serves, and gives the filter that leads to it: a delivery's
+// ID, an event's, a notification's, one of the forms of an address, the provider's ID, a workflow's. ok is false when
+// nothing has it.
+func (s Deliveries) Known(ctx context.Context, text string, addresses ...string) (f DeliveryFilter, ok bool, err error) {
+	candidates := []DeliveryFilter{{ID: text}, {EventID: text}, {NotificationID: text}, {ProviderID: text}, {WorkflowID: text}, {Address: text}}
+	for _, address := range addresses {
+		candidates = append(candidates, DeliveryFilter{Address: address})
+	}
+	for _, candidate := range candidates {
+		var ids []string
+		err := candidate.apply(session(s.DB).WithContext(ctx)).Model(&Delivery{}).Limit(1).Pluck("id", &ids).Error
+		if err != nil {
+			return f, false, fmt.Errorf("store: look a delivery up: %w", err)
+		}
+		if len(ids) > 0 {
+			return candidate, true, nil
+		}
+	}
+	return f, false, nil
 }
 
 // OfEvents reads the deliveries of events, oldest first, without their bodies.
@@ -185,7 +242,10 @@ func (f DeliveryFilter) apply(query *gorm.DB) *gorm.DB {
 	if f.ErrorCode != "" {
 		query = query.Where("error_code <> ''")
 	}
-	return query
+	for _, c := range f.further() {
+		query = query.Where(c.sql, c.arguments...)
+	}
+	return searched{}.window(query, nil, f.Span, "")
 }
 
 // escapeLike takes the meaning from LIKE's own characters.

@@ -42,6 +42,12 @@ type Errors struct{ DB *gorm.DB }
 type ErrorFilter struct {
 	Code, Source, EventID, DeliveryID, NotificationID string
 	Resolved                                          *bool
+	// ID is one entry's. Text is a part of the message, whatever its case.
+	ID, Text string
+	// NoNotification asks for the entries that concern none.
+	NoNotification bool
+	// Span is when they were met.
+	Span Span
 }
 
 // RecordTx writes entries in the caller's transaction; one whose DedupKey is known stays as it is. It fills in ID and
@@ -74,18 +80,63 @@ func (s Errors) Get(ctx context.Context, id string) (*ErrorEntry, error) {
 
 // List reads a page, newest first.
 func (s Errors) List(ctx context.Context, f ErrorFilter, p Paging) (Page[*ErrorEntry], error) {
-	query := equal(session(s.DB).WithContext(ctx), map[string]string{
-		"code": f.Code, "source": f.Source, "event_id": f.EventID, "delivery_id": f.DeliveryID,
-		"notification_id": f.NotificationID,
-	})
-	if f.Resolved != nil {
-		query = query.Where("resolved = ?", *f.Resolved)
-	}
+	query := f.apply(session(s.DB).WithContext(ctx))
 	page, err := newestFirst(query, p, func(e *ErrorEntry) string { return e.ID })
 	if err != nil {
 		return page, fmt.Errorf("store: list errors: %w", err)
 	}
 	return page, nil
+}
+
+// apply adds the filter's conditions.
+func (f ErrorFilter) apply(query *gorm.DB) *gorm.DB {
+	for _, c := range f.conditions() {
+		query = query.Where(c.sql, c.arguments...)
+	}
+	return searched{}.window(query, nil, f.Span, "")
+}
+
+// conditions lists what is asked for but the span.
+func (f ErrorFilter) conditions() (c conditions) {
+	c.few("id", f.ID, "")
+	c.many("event_id", f.EventID, "")
+	c.many("delivery_id", f.DeliveryID, "")
+	c.many("notification_id", f.NotificationID, "")
+	if f.NoNotification {
+		c = append(c, condition{sql: "notification_id = ?", arguments: []any{""}, indexed: true, column: "notification_id", value: ""})
+	}
+	c.many("code", f.Code, "")
+	c.many("source", f.Source, "")
+	if f.Resolved != nil {
+		c.many("resolved", *f.Resolved, "")
+	}
+	c.contains(f.Text, "message")
+	return c
+}
+
+// Search reads a page of what a filter of any kind leaves, newest first; see Window.
+func (s Errors) Search(ctx context.Context, f ErrorFilter, p Paging) (Found[*ErrorEntry], error) {
+	in := searched{table: ErrorEntry{}.TableName(), model: &ErrorEntry{}}
+	found, err := searchNewest(ctx, s.DB, in, f.conditions(), f.Span, p, func(e *ErrorEntry) string { return e.ID })
+	if err != nil {
+		return found, fmt.Errorf("store: search errors: %w", err)
+	}
+	return found, nil
+}
+
+// Known looks for what has exactly a text, where an index serves, and gives the filter that leads to it: an entry's ID,
+// a delivery's, an event's, a notification's.
+func (s Errors) Known(ctx context.Context, text string) (f ErrorFilter, ok bool, err error) {
+	for _, candidate := range []ErrorFilter{{ID: text}, {DeliveryID: text}, {EventID: text}, {NotificationID: text}, {Code: text}} {
+		var ids []string
+		if err := candidate.apply(session(s.DB).WithContext(ctx)).Model(&ErrorEntry{}).Limit(1).Pluck("id", &ids).Error; err != nil {
+			return f, false, fmt.Errorf("store: look an error up: %w", err)
+		}
+		if len(ids) > 0 {
+			return candidate, true, nil
+		}
+	}
+	return f, false, nil
 }
 
 // Resolve marks an entry as dealt with, or gives ErrNotFound. Resolving twice is fine.

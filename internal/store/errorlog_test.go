@@ -86,3 +86,53 @@ func TestTheErrorLogIsFilteredByEachField(t *testing.T) {
 		}
 	})
 }
+
+func TestErrorsAreGroupedByCodeAndNotificationAndResolvedAsOne(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		s := store.Errors{DB: db}
+		entries := []*store.ErrorEntry{
+			{Code: "A", NotificationID: "n1", DeliveryID: "d1", Message: "first"}, {Code: "B", Message: "of none"},
+			{Code: "A", NotificationID: "n2", Message: "another's"}, {Code: "A", NotificationID: "n1", DeliveryID: "d1", Message: "100% the newest"},
+		}
+		for _, e := range entries {
+			if err := s.RecordTx(db, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		groups, more, err := s.Groups(t.Context())
+		if err != nil || more || len(groups) != 3 {
+			t.Fatalf("%+v %v %v", groups, more, err)
+		}
+		g := groups[0]
+		if g.Code != "A" || g.NotificationID != "n1" || g.Count != 2 || g.Newest != "100% the newest" || g.First.After(g.Last) || g.First.IsZero() {
+			t.Errorf("the first group is %+v", g)
+		}
+		f, at := store.ErrorFilter{Code: "A", NotificationID: "n1"}, time.Now().UTC().Truncate(time.Microsecond)
+		if ids, err := s.DeliveriesOf(t.Context(), f, 10); err != nil || len(ids) != 1 || ids[0] != "d1" {
+			t.Errorf("hit %v %v", ids, err)
+		}
+		if n, err := s.ResolveTx(db, f, entries[0].ID, at, 100); err != nil || n != 1 {
+			t.Errorf("what nobody has seen is resolved too: %d %v", n, err)
+		}
+		if n, err := s.ResolveTx(db, f, "", at, 100); err != nil || n != 1 {
+			t.Errorf("resolved %d %v", n, err)
+		}
+		if groups, _, _ := s.Groups(t.Context()); len(groups) != 2 {
+			t.Errorf("%+v", groups)
+		}
+		if n, err := s.ReopenTx(db, at, 100); err != nil || n != 2 {
+			t.Errorf("reopened %d %v", n, err)
+		}
+		if got, err := s.Get(t.Context(), entries[0].ID); err != nil || got.Resolved || got.ResolvedAt != nil {
+			t.Errorf("%+v %v", got, err)
+		}
+		found, err := s.Search(t.Context(), store.ErrorFilter{NoNotification: true, Text: "OF N"}, store.Paging{})
+		if err != nil || len(found.Items) != 1 || found.Items[0].Code != "B" {
+			t.Errorf("%+v %v", found.Items, err)
+		}
+		if found, err = s.Search(t.Context(), store.ErrorFilter{Text: "100%"}, store.Paging{}); err != nil || len(found.Items) != 1 {
+			t.Errorf("LIKE's own characters have their meaning: %d %v", len(found.Items), err)
+		}
+	})
+}

@@ -7,13 +7,22 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/rule"
 )
 
 // Events reads the outbox for people; the outbox package itself writes it.
 type Events struct{ DB *gorm.DB }
 
 // EventFilter narrows a list; empty fields do not.
-type EventFilter struct{ Model, Key, Action, Status, Source, WorkflowID string }
+type EventFilter struct {
+	Model, Key, Action, Status, Source, WorkflowID string
+	// ID is one event's. Text is a part of the key, whatever its case.
+	ID, Text string
+	// Told is whether anything was sent because of it; nil asks nothing. What is not settled has told nobody yet.
+	Told *bool
+	// Span is when the rows changed.
+	Span Span
+}
 
 // Get reads one event with its snapshots, or gives ErrNotFound.
 func (s Events) Get(ctx context.Context, id string) (*outbox.Event, error) {
@@ -31,6 +40,73 @@ func (s Events) List(ctx context.Context, f EventFilter, p Paging) (Page[*outbox
 		return page, fmt.Errorf("store: list events: %w", err)
 	}
 	return page, nil
+}
+
+// Search reads a page of what a filter of any kind leaves, newest first, without snapshots and decisions; see Window.
+func (s Events) Search(ctx context.Context, f EventFilter, p Paging) (Found[*outbox.Event], error) {
+	in := searched{table: outbox.Event{}.TableName(), model: &outbox.Event{}, omit: []string{"doc", "old_doc", "decisions"}}
+	found, err := searchNewest(ctx, s.DB, in, f.conditions(), f.Span, p, func(e *outbox.Event) string { return e.ID })
+	if err != nil {
+		return found, fmt.Errorf("store: search events: %w", err)
+	}
+	return found, nil
+}
+
+// conditions lists what is asked for but the span.
+func (f EventFilter) conditions() (c conditions) {
+	c.few("id", f.ID, "")
+	c.few("key", f.Key, "")
+	c.few("workflow_id", f.WorkflowID, " AND workflow_id <> ''")
+	// What most events have is no help.
+	switch f.Source {
+	case "":
+	case string(outbox.FromPlugin):
+		c.add("source = ?", f.Source)
+	default:
+		c.many("source", f.Source, " AND source <> 'plugin'")
+	}
+	switch f.Status {
+	case "":
+	case string(outbox.Settled):
+		c.add("status = ?", f.Status)
+	default:
+		c.many("status", f.Status, " AND status <> 'settled'")
+	}
+	c.many("model", f.Model, "")
+	if f.Action != "" {
+		c.add("action = ?", f.Action)
+	}
+	if f.Model == "" && (f.Action == string(rule.Retry) || f.Action == string(rule.Test)) {
+		c = append(c, condition{sql: "model = ?", arguments: []any{""}, indexed: true, column: "model", value: ""}) // they change no row
+	}
+	if f.Told != nil {
+		told := "status = 'settled' AND reason = ''"
+		if !*f.Told {
+			told = "status = 'settled' AND reason <> ''"
+		}
+		c.add(told)
+	}
+	c.contains(f.Text, "key")
+	return c
+}
+
+// Known looks for what has exactly a text, where an index serves, and gives the filter that leads to it: an event's ID,
+// a key, a workflow's ID.
+func (s Events) Known(ctx context.Context, text string) (f EventFilter, ok bool, err error) {
+	for _, candidate := range []EventFilter{{ID: text}, {Key: text}, {WorkflowID: text}} {
+		query := session(s.DB).WithContext(ctx).Model(&outbox.Event{})
+		for _, c := range candidate.conditions() {
+			query = query.Where(c.sql, c.arguments...)
+		}
+		var ids []string
+		if err := query.Limit(1).Pluck("id", &ids).Error; err != nil {
+			return f, false, fmt.Errorf("store: look an event up: %w", err)
+		}
+		if len(ids) > 0 {
+			return candidate, true, nil
+		}
+	}
+	return f, false, nil
 }
 
 // apply adds the filter's conditions, and those of the partial indexes that serve them: a database cannot know what a

@@ -32,15 +32,19 @@ type Page[T any] struct {
 
 // newestFirst reads one page by the ID, which is in the order of time (UUIDv7): the cost does not grow with the depth.
 func newestFirst[T any](query *gorm.DB, p Paging, id func(T) string) (Page[T], error) {
-	limit := min(p.Limit, MaxLimit)
-	if limit <= 0 {
-		limit = DefaultLimit
-	}
 	if p.Cursor != "" {
 		query = query.Where("id < ?", p.Cursor)
 	}
+	return pageOf(query.Order("id DESC"), p.Limit, id)
+}
+
+// pageOf reads up to limit rows of an ordered query, and one more to know whether there are more.
+func pageOf[T any](query *gorm.DB, limit int, id func(T) string) (Page[T], error) {
+	if limit = min(limit, MaxLimit); limit <= 0 {
+		limit = DefaultLimit
+	}
 	items := make([]T, 0, limit+1)
-	if err := query.Order("id DESC").Limit(limit + 1).Find(&items).Error; err != nil {
+	if err := query.Limit(limit + 1).Find(&items).Error; err != nil {
 		return Page[T]{}, err
 	}
 	if len(items) <= limit {

@@ -21,6 +21,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/ledger"
 	"github.com/silquetech/silque-notifications/internal/relay"
 	"github.com/silquetech/silque-notifications/internal/retention"
+	"github.com/silquetech/silque-notifications/internal/retry"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/web/api"
@@ -129,6 +130,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	relaying.Go(func() { a.relay.Run(ctx) })
 	relaying.Go(func() { a.sweeper.Run(ctx) })
 	relaying.Go(func() { a.foldHours(ctx) })
+	relaying.Go(func() { retry.Retries{DB: a.config.DB, Nudge: a.Nudge}.Run(ctx) })
 	if a.alerts != nil {
 		relaying.Go(func() { a.alerts.Run(ctx) })
 	}
