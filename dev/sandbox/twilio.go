@@ -48,11 +48,13 @@ func (s *Sandbox) twilioRoutes(r gin.IRouter) {
 	account.POST("/Messages.json", s.createTwilioMessage)
 	account.GET("/Messages.json", s.listTwilioMessages)
 	account.GET("/Messages/:message", s.fetchTwilioMessage)
+	r.GET("/"+twilioVersion+"/Accounts/:account", s.authenticateTwilio, s.fetchTwilioAccount)
 }
 
 func (s *Sandbox) authenticateTwilio(c *gin.Context) {
 	user, password, ok := c.Request.BasicAuth()
-	if !ok || !s.account.match(user, password) || c.Param("account") != s.account.sid {
+	sid, _ := strings.CutSuffix(c.Param("account"), ".json")
+	if !ok || !s.account.match(user, password) || sid != s.account.sid {
 		c.Header("WWW-Authenticate", `Basic realm="Twilio API"`)
 		refuseTwilio(c, errTwilioCredentials)
 	}
