@@ -25,6 +25,7 @@ type Config struct {
 	Limits      Limits
 	Notify      Notify
 	Rules       Rules
+	Access      Access
 }
 
 // SMTP says how email leaves. Without a host, email deliveries fail with channel_not_configured.
@@ -133,7 +134,7 @@ func unknown(variables map[string]string) []error {
 func (c *Config) parse(variables map[string]string) []error {
 	options := env.Options{Environment: variables}
 	var problems []error
-	for _, group := range []any{&c.SMTP, &c.Twilio, &c.Attachments, &c.Limits, &c.Notify, &c.Rules} {
+	for _, group := range []any{&c.SMTP, &c.Twilio, &c.Attachments, &c.Limits, &c.Notify, &c.Rules, &c.Access} {
 		if err := env.ParseWithOptions(group, options); err != nil {
 			problems = append(problems, readable(reflect.TypeOf(group).Elem(), err)...)
 		}
@@ -149,6 +150,7 @@ func (c *Config) parse(variables map[string]string) []error {
 		c.Notify.HealthAddr = "" // nowhere; the parser takes an empty value for one that is not given
 	}
 	c.Attachments.Dirs, c.Attachments.Hosts = trimmed(c.Attachments.Dirs), trimmed(c.Attachments.Hosts)
+	c.Access.TrustedProxies, c.Access.PublicURL = trimmed(c.Access.TrustedProxies), strings.TrimSuffix(c.Access.PublicURL, "/")
 	return nil
 }
 
@@ -237,6 +239,7 @@ func (c *Config) check() []error {
 	problems = append(problems, c.Attachments.check()...)
 	problems = append(problems, c.Limits.check()...)
 	problems = append(problems, c.Rules.check()...)
+	problems = append(problems, c.Access.check()...)
 	return append(problems, c.Notify.check()...)
 }
 
