@@ -57,13 +57,13 @@ func (s Errors) Groups(ctx context.Context) (groups []ErrorGroup, more bool, err
 	return groups, total == GroupedErrors, err
 }
 
-// atOnce is how many IDs one statement names.
-const atOnce = 500
+// idsAtOnce is how many IDs one statement names.
+const idsAtOnce = 500
 
 func (s Errors) messages(ctx context.Context, ids []string) (map[string]string, error) {
 	messages := make(map[string]string, len(ids))
 	for len(ids) > 0 {
-		some := ids[:min(atOnce, len(ids))]
+		some := ids[:min(idsAtOnce, len(ids))]
 		ids = ids[len(some):]
 		var rows []ErrorEntry
 		if err := session(s.DB).WithContext(ctx).Select("id", "message").Where("id IN ?", some).Find(&rows).Error; err != nil {
@@ -123,7 +123,7 @@ func (s Errors) ReopenTx(tx *gorm.DB, at time.Time, limit int) (int64, error) {
 
 func (s Errors) mark(tx *gorm.DB, ids []string, were string, changes map[string]any) (marked int64, err error) {
 	for len(ids) > 0 {
-		some := ids[:min(atOnce, len(ids))]
+		some := ids[:min(idsAtOnce, len(ids))]
 		ids = ids[len(some):]
 		result := session(tx).Model(&ErrorEntry{}).Where("id IN ?", some).Where(were).Updates(changes)
 		if result.Error != nil {
