@@ -105,6 +105,7 @@ func (s *Console) Routes() []Route {
 	var all []Route
 	for _, area := range [][]Route{
 		s.dashboardRoutes(),
+		s.notificationFormRoutes(),
 	} {
 		all = append(all, area...)
 	}

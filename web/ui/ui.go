@@ -80,6 +80,21 @@ func (r *Renderer) Render(c *gin.Context, status int, name string, p *Page) erro
 	return nil
 }
 
+// Part answers with one template of a page alone, for a script that puts it in its place.
+func (r *Renderer) Part(c *gin.Context, status int, name, part string, p *Page) error {
+	page, ok := r.pages[name]
+	if !ok {
+		return fmt.Errorf("ui: there is no page %s", name)
+	}
+	var content bytes.Buffer
+	if err := page.ExecuteTemplate(&content, part, p); err != nil {
+		return fmt.Errorf("ui: render %s of %s: %w", part, name, err)
+	}
+	Protect(c, Policy)
+	c.Data(status, "text/html; charset=utf-8", content.Bytes())
+	return nil
+}
+
 // Protect sets the headers of a page: what a browser may do with it, and that nobody keeps a copy.
 func Protect(c *gin.Context, policy string) {
 	c.Header("Content-Security-Policy", policy)
