@@ -17,8 +17,8 @@ import (
 	"github.com/silquetech/silque-notifications/internal/testdb"
 )
 
-// parts are one of each kind: up, down, one that hangs, and channels without settings.
-func parts(t *testing.T, db *gorm.DB) func(*Config) {
+// ofEachKind gives Health one part of each kind: up, down, one that hangs, and channels without settings.
+func ofEachKind(t *testing.T, db *gorm.DB) func(*Config) {
 	stuck := health.Probe{Name: "temporal", Title: "Temporal", Ask: func(ctx context.Context) health.Answer {
 		<-ctx.Done()
 		return health.Answer{State: health.Down, Text: "It does not answer."}
@@ -42,7 +42,7 @@ func (noPauses) Paused(context.Context, rule.Channel) (time.Duration, error) { r
 func TestHealthShowsEachPartAndWaitsForNone(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
-	v := visit(t, db, account.Editor, parts(t, db))
+	v := visit(t, db, account.Editor, ofEachKind(t, db))
 	began := time.Now()
 	page := v.page("/health")
 	if took := time.Since(began); took > 4*time.Second {
@@ -56,7 +56,7 @@ func TestATestMessageGoesTheOrdinaryWayAndIsFollowed(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		nudged := 0
-		v := visit(t, db, account.Editor, parts(t, db), func(c *Config) { c.Nudge = func() { nudged++ } })
+		v := visit(t, db, account.Editor, ofEachKind(t, db), func(c *Config) { c.Nudge = func() { nudged++ } })
 		answer := v.post("/health/tests", "channel", "sms", "to", "(202) 555-0123")
 		path := answer.Header().Get("Location")
 		if answer.Code != http.StatusSeeOther || !strings.HasPrefix(path, "/health/tests/") || nudged != 1 {
@@ -90,7 +90,7 @@ func TestATestMessageGoesTheOrdinaryWayAndIsFollowed(t *testing.T) {
 func TestATestThatCannotGoIsExplainedWhereItWasWritten(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
-	v := visit(t, db, account.Editor, parts(t, db))
+	v := visit(t, db, account.Editor, ofEachKind(t, db))
 	answer := v.post("/health/tests", "channel", "email", "to", "<nobody>")
 	if answer.Code != http.StatusUnprocessableEntity {
 		t.Errorf("status %d", answer.Code)
@@ -107,7 +107,7 @@ func TestATestThatCannotGoIsExplainedWhereItWasWritten(t *testing.T) {
 func TestAViewerSeesHealthAndSendsNothing(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
-	v := visit(t, db, account.Viewer, parts(t, db))
+	v := visit(t, db, account.Viewer, ofEachKind(t, db))
 	if page := v.page("/health"); strings.Contains(page, "Send a test") || !strings.Contains(page, "An editor can send a test") {
 		t.Error("a viewer is offered a test")
 	}
