@@ -107,3 +107,16 @@ func (s AlertSchedules) Remove(ctx context.Context, notificationID string) error
 	}
 	return nil
 }
+
+// Count gives how many notifications have a date, and how many of them have a schedule that is in step.
+func (s AlertSchedules) Count(ctx context.Context) (wanted, inStep int64, err error) {
+	var counts struct{ Wanted, InStep int64 }
+	err = session(s.DB).WithContext(ctx).Raw(`SELECT COUNT(*) AS wanted, COUNT(s.notification_id) AS in_step
+		FROM notify_notifications n
+		LEFT JOIN notify_alert_schedules s ON s.notification_id = n.id AND s.version = n.version
+		WHERE n.trigger_name IN ('days_before', 'days_after')`).Scan(&counts).Error // as the partial index has it
+	if err != nil {
+		return 0, 0, fmt.Errorf("store: count schedules: %w", err)
+	}
+	return counts.Wanted, counts.InStep, nil
+}

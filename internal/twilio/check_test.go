@@ -27,7 +27,7 @@ func TestCheckSignsInAndSendsNothing(t *testing.T) {
 		path string
 		want twilio.Account
 	}{
-		"with the account's token": {nil, "/2010-04-01/Accounts/" + account + ".json", twilio.Account{Status: "active", Type: "Trial"}},
+		"with the account's token":                   {nil, "/2010-04-01/Accounts/" + account + ".json", twilio.Account{Status: "active", Type: "Trial"}},
 		"with a key, which may not read the account": {func(c *twilio.Config) { c.APIKey, c.APISecret = "SK1", "secret" }, path, twilio.Account{}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -34,10 +34,7 @@ func (s *senders) addEmail(c config.SMTP, files config.Attachments, fetcher *att
 	if c.Host == "" {
 		return nil
 	}
-	sender, err := email.New(email.Config{
-		Host: c.Host, Port: c.Port, Username: c.Username, Password: c.Password, AuthMethod: c.Auth, TLS: c.TLS,
-		From: c.From, ReplyTo: c.ReplyTo, HELO: c.HELO, Timeout: c.Timeout, MaxConnections: c.Connections,
-	})
+	sender, err := email.New(emailConfig(c))
 	if err != nil {
 		return fmt.Errorf("SMTP settings: %w", err)
 	}
@@ -45,14 +42,25 @@ func (s *senders) addEmail(c config.SMTP, files config.Attachments, fetcher *att
 	return nil
 }
 
+func emailConfig(c config.SMTP) email.Config {
+	return email.Config{
+		Host: c.Host, Port: c.Port, Username: c.Username, Password: c.Password, AuthMethod: c.Auth, TLS: c.TLS,
+		From: c.From, ReplyTo: c.ReplyTo, HELO: c.HELO, Timeout: c.Timeout, MaxConnections: c.Connections,
+	}
+}
+
+func twilioConfig(c config.Twilio) twilio.Config {
+	return twilio.Config{
+		AccountSID: c.AccountSID, AuthToken: c.AuthToken, APIKey: c.APIKey, APISecret: c.APISecret,
+		BaseURL: c.BaseURL, Timeout: c.Timeout,
+	}
+}
+
 func (s *senders) addTwilio(c config.Twilio) error {
 	if c.AccountSID == "" {
 		return nil
 	}
-	client, err := twilio.New(twilio.Config{
-		AccountSID: c.AccountSID, AuthToken: c.AuthToken, APIKey: c.APIKey, APISecret: c.APISecret,
-		BaseURL: c.BaseURL, Timeout: c.Timeout,
-	})
+	client, err := twilio.New(twilioConfig(c))
 	problems := []error{err}
 	if err != nil {
 		client = new(twilio.Client) // never used: the senders' own settings are to be named too

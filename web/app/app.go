@@ -18,6 +18,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/datealert"
+	"github.com/silquetech/silque-notifications/internal/health"
 	"github.com/silquetech/silque-notifications/internal/ledger"
 	"github.com/silquetech/silque-notifications/internal/relay"
 	"github.com/silquetech/silque-notifications/internal/retention"
@@ -51,6 +52,8 @@ type Config struct {
 	Retention time.Duration
 	// OnRuleChange is called after a change of notifications, besides what the app does itself; it may be nil.
 	OnRuleChange func(ctx context.Context)
+	// Probes are how the parts outside this process are asked how they are, for the page Health.
+	Probes []health.Probe
 	// Checks are further conditions of readiness, by name.
 	Checks map[string]Check
 	// Pages mounts more routes; it may be nil.
@@ -77,6 +80,7 @@ type App struct {
 	// alerts is nil when no schedules are kept.
 	alerts  *datealert.Schedules
 	sweeper *retention.Sweeper
+	health  *health.Monitor
 }
 
 // New puts the web app together.
@@ -91,6 +95,7 @@ func New(c Config) *App {
 			DB: c.DB, Temporal: c.Schedules, Settings: c.Rules, TaskQueue: c.TaskQueue, Interval: c.AlertInterval, Log: c.Log,
 		})
 	}
+	a.health = health.New(append([]health.Probe{health.Database(c.DB), health.Relay(a.relay.Stalled)}, c.Probes...)...)
 	a.engine = a.routes()
 	return a
 }
@@ -131,6 +136,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	relaying.Go(func() { a.sweeper.Run(ctx) })
 	relaying.Go(func() { a.foldHours(ctx) })
 	relaying.Go(func() { retry.Retries{DB: a.config.DB, Nudge: a.Nudge}.Run(ctx) })
+	relaying.Go(func() { a.health.Run(ctx, temporalPart) })
 	if a.alerts != nil {
 		relaying.Go(func() { a.alerts.Run(ctx) })
 	}
@@ -198,12 +204,17 @@ func (a *App) console(engine *gin.Engine) []gin.HandlerFunc {
 	pages := console.New(console.Config{
 		DB: a.config.DB, Access: a.config.Access, Addresses: a.config.Addresses, Rules: a.config.Rules,
 		Rows: store.Rows{DB: a.config.DB}, OnRuleChange: a.rulesChanged, Nudge: a.Nudge,
-		WorkflowLink: a.config.WorkflowLink, TemporalUI: a.config.TemporalUI,
+		WorkflowLink: a.config.WorkflowLink, TemporalUI: a.config.TemporalUI, TemporalUp: a.temporalUp, Health: a.health,
 		Development: a.config.Development, Elsewhere: a.config.Elsewhere, Log: a.config.Log,
 	})
 	pages.Register(engine)
 	return pages.NoRoute()
 }
+
+// temporalPart is the part of Health by which links to Temporal are greyed.
+const temporalPart = "temporal"
+
+func (a *App) temporalUp() bool { return a.health.Up(temporalPart) }
 
 // rulesChanged tells whoever has to know that a notification has changed.
 func (a *App) rulesChanged(ctx context.Context) {

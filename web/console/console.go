@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/account"
+	"github.com/silquetech/silque-notifications/internal/health"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/rules"
@@ -48,6 +49,8 @@ type Config struct {
 	TemporalUI   string
 	// TemporalUp says, without asking anew each time, whether Temporal answers; nil means yes.
 	TemporalUp func() bool
+	// Health is what the parts say of themselves; nil means that none can be asked.
+	Health *health.Monitor
 	// Development is a line about the development sign-in for the top of each page; Elsewhere are further pages to link
 	// to, such as the demo shop. Both are empty in production.
 	Development string
@@ -74,6 +77,9 @@ func New(config Config) *Console {
 	}
 	if config.Nudge == nil {
 		config.Nudge = func() {}
+	}
+	if config.Health == nil {
+		config.Health = health.New()
 	}
 	if config.TemporalUp == nil {
 		config.TemporalUp = func() bool { return true }
@@ -109,6 +115,7 @@ func (s *Console) Routes() []Route {
 		s.deliveriesRoutes(),
 		s.eventsRoutes(),
 		s.errorsRoutes(),
+		s.healthRoutes(),
 	} {
 		all = append(all, area...)
 	}

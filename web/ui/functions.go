@@ -107,8 +107,8 @@ var tones = map[string]string{
 	"sent": "good", "delivered": "good", "ok": "good", "active": "good", "resolved": "good", "settled": "good",
 	"pending": "calm", "sending": "busy", "started": "busy",
 	"failed": "bad", "permanent": "bad", "down": "bad", "invalid": "bad",
-	"unknown": "warn", "temporary": "warn", "open": "warn", "slow": "warn",
-	"suppressed": "dull", "inactive": "dull", "off": "dull",
+	"unknown": "warn", "temporary": "warn", "open": "warn", "warning": "warn",
+	"suppressed": "dull", "inactive": "dull", "off": "dull", "not configured": "dull",
 }
 
 // state is a badge for a state.

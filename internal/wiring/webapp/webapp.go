@@ -20,5 +20,6 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 		Addresses: address.Normalizer{DefaultRegion: c.Notify.DefaultRegion}, Rules: wiring.Rules(c),
 		Schedules: t.ScheduleClient(), AlertInterval: c.Rules.AlertInterval, Retention: c.Notify.Retention, Log: log,
 		WorkflowLink: wiring.WorkflowLink(c.Notify.UIURL, t.Namespace), TemporalUI: c.Notify.UIURL,
+		Probes: wiring.Probes(c, db, t),
 	}
 }
