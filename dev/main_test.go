@@ -61,7 +61,7 @@ func (b *lockedBuffer) String() string {
 	return b.buffer.String()
 }
 
-var startPage = regexp.MustCompile(`Start page +(http://\S+)/`)
+var consolePage = regexp.MustCompile(`Console +(http://\S+)/`)
 
 // launch starts the stack on a data folder and waits until it says that it is up.
 func launch(t *testing.T, data string, environ ...string) *process {
@@ -82,7 +82,7 @@ func launch(t *testing.T, data string, environ ...string) *process {
 	go func() {
 		lines := bufio.NewScanner(io.TeeReader(stdout, p.output))
 		for lines.Scan() {
-			if found := startPage.FindStringSubmatch(lines.Text()); found != nil {
+			if found := consolePage.FindStringSubmatch(lines.Text()); found != nil {
 				up <- found[1]
 			}
 		}

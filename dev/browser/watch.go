@@ -128,6 +128,13 @@ func (w *watch) answerDialogs(ctx context.Context) {
 	}
 }
 
+// touch begins a quiet time anew, so that what an action begins is waited for.
+func (w *watch) touch() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = time.Now()
+}
+
 func (w *watch) quietFor(d time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -81,11 +81,13 @@ func oneOf[T ~string](values []T) string {
 func (f Fault) String() string {
 	switch {
 	case f.Mode == OK:
-		return "ok"
+		return "works"
 	case f.Count == 0:
-		return fmt.Sprintf("%s until changed", f.Mode)
+		return fmt.Sprintf("%s, until you change it", f.Mode)
+	case f.Count == 1:
+		return fmt.Sprintf("%s, for 1 more hand-over", f.Mode)
 	default:
-		return fmt.Sprintf("%s for the next %d", f.Mode, f.Count)
+		return fmt.Sprintf("%s, for %d more hand-overs", f.Mode, f.Count)
 	}
 }
 

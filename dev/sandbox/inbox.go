@@ -126,7 +126,7 @@ func (b *inbox) add(ctx context.Context, messages ...*Message) error {
 
 // find lists the messages that q selects, newest first. more says that older ones follow.
 func (b *inbox) find(ctx context.Context, q query) (found []Message, more bool, err error) {
-	db := q.where(b.session(ctx)).Order("id DESC")
+	db := q.where(b.session(ctx)).Omit("source").Order("id DESC")
 	if q.limit > 0 {
 		db = db.Limit(q.limit + 1)
 	}
@@ -137,6 +137,41 @@ func (b *inbox) find(ctx context.Context, q query) (found []Message, more bool, 
 		return found[:q.limit], true, nil
 	}
 	return found, false, nil
+}
+
+// conversation is what one number has received on a channel.
+type conversation struct {
+	Message // the newest
+	Count   int64
+}
+
+// conversations lists what q selects by recipient, the one with the newest message first; before is the newest message
+// of an earlier one.
+func (b *inbox) conversations(ctx context.Context, q query) (found []conversation, more bool, err error) {
+	before := q.before
+	q.before = ""
+	var heads []struct {
+		ID    string
+		Count int64
+	}
+	db := q.where(b.session(ctx).Model(&Message{})).Select("MAX(id) AS id, COUNT(*) AS count").Group("recipient").Order("MAX(id) DESC").Limit(q.limit + 1)
+	if before != "" {
+		db = db.Having("MAX(id) < ?", before)
+	}
+	if err := db.Scan(&heads).Error; err != nil {
+		return nil, false, fmt.Errorf("sandbox: read the conversations: %w", err)
+	}
+	if len(heads) > q.limit {
+		heads, more = heads[:q.limit], true
+	}
+	for _, head := range heads {
+		m, err := b.get(ctx, head.ID)
+		if err != nil {
+			return nil, false, err
+		}
+		found = append(found, conversation{Message: m, Count: head.Count})
+	}
+	return found, more, nil
 }
 
 // count says how many messages q selects, whatever its limit.

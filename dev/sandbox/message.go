@@ -54,9 +54,11 @@ type Message struct {
 	// Headers are an email's header fields as they were spelled, or the further parameters of a request to Twilio. A
 	// field that occurs more than once has one value a line.
 	Headers map[string]string `json:"headers" gorm:"serializer:json"`
-	// Attachments are the files that came with an email. The inbox does not keep their contents.
+	// Attachments are the files that came with an email. The inbox keeps their contents in the source alone.
 	Attachments []Attachment `json:"attachments" gorm:"serializer:json"`
-	ReceivedAt  time.Time    `json:"received_at"`
+	// Source is an email as it came over the wire, up to maxSource bytes; lists leave it out.
+	Source     string    `json:"-"`
+	ReceivedAt time.Time `json:"received_at"`
 }
 
 // Attachment is a file that came with an email.
@@ -67,6 +69,14 @@ type Attachment struct {
 	ContentType string `json:"content_type"`
 	// Size is in bytes, after the transfer encoding was undone.
 	Size int64 `json:"size"`
+}
+
+// SID is the message's identifier in Twilio's words; empty for an email.
+func (m Message) SID() string {
+	if m.Channel == Email {
+		return ""
+	}
+	return sidOf(m.ID)
 }
 
 // TableName is the table in the inbox's own file.

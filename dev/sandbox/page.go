@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,8 @@ var staticFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"clock":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"day":     func(t time.Time) string { return t.UTC().Format("Monday, 2 January") },
+	"minute":  func(t time.Time) string { return t.UTC().Format("15:04") },
 	"bytes":   byteCount,
 	"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 }).ParseFS(templateFiles, "templates/*.html"))
@@ -79,7 +82,16 @@ func (s *Sandbox) postFault(c *gin.Context) {
 		return
 	}
 	s.faults.put(fault)
-	c.Redirect(http.StatusSeeOther, "/sandbox")
+	c.Redirect(http.StatusSeeOther, placeInInbox(c.PostForm("back")))
+}
+
+// placeInInbox gives the page of the inbox that a form was sent from, or its first one: never a page elsewhere.
+func placeInInbox(path string) string {
+	rest, ok := strings.CutPrefix(path, "/sandbox")
+	if u, err := url.Parse(path); ok && err == nil && u.Host == "" && (rest == "" || rest[0] == '?' || strings.HasPrefix(rest, "/messages/")) {
+		return path
+	}
+	return "/sandbox"
 }
 
 func (s *Sandbox) postEmpty(c *gin.Context) {
@@ -97,6 +109,9 @@ func (s *Sandbox) render(c *gin.Context, status int, opened *Message, problem st
 		return
 	}
 	v.Problem = problem
+	if c.Request.Method != http.MethodGet {
+		v.Here = "/sandbox"
+	}
 	var page bytes.Buffer
 	if err := pages.ExecuteTemplate(&page, "inbox.html", v); err != nil {
 		s.refuseInternal(c, fmt.Errorf("sandbox: render the page: %w", err))

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -83,23 +84,107 @@ func TestTheEmptyInboxShowsTheStarterAsItsOwnerCallsIt(t *testing.T) {
 	}
 }
 
-func TestEachPageLeadsBackAndExplainsTheFaults(t *testing.T) {
+func TestEachPageLeadsOnAndExplainsTheFaults(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, Options{})
-	s.keep(&Message{Channel: Email, To: "a@example.com", Headers: map[string]string{"X-Silque-Delivery": "delivery-7"}})
-	id := s.messages("").Items[0].ID
-	for _, path := range []string{"/sandbox", "/sandbox/messages/" + id} {
+	s := newStand(t, Options{TemporalUI: "http://127.0.0.1:8233"})
+	s.keep(&Message{Channel: Email, To: "a@example.com"}, &Message{Channel: SMS, To: someone, Text: "x"})
+	paths := []string{"/sandbox"}
+	for _, m := range s.messages("").Items {
+		paths = append(paths, "/sandbox/messages/"+m.ID)
+	}
+	for _, path := range paths {
 		_, body := s.page(path)
-		mustContain(t, body, `<a href="/">Start page</a>`, `<a href="/demo">Demo shop</a>`, "0: until changed")
+		mustContain(t, body, `<a href="/">Console</a>`, `<a href="/demo">Demo shop</a>`, `<a href="http://127.0.0.1:8233" rel="noreferrer">Temporal</a>`, "0: until you change it")
 		for _, mode := range Modes {
 			mustContain(t, body, "<dt>"+string(mode)+"</dt><dd>"+mode.Words()+"</dd>")
 		}
 	}
-	_, body := s.page("/sandbox/messages/" + id)
-	mustContain(t, body, "<dt>Delivery</dt><dd>delivery-7</dd>")
-	s.keep(&Message{Channel: SMS, To: someone, Text: "x"})
-	_, body = s.page("/sandbox/messages/" + s.messages("?channel=sms").Items[0].ID)
-	mustNotContain(t, body, "<dt>Delivery</dt>")
+}
+
+func TestAMessageLeadsToItsDeliveryInTheConsole(t *testing.T) {
+	t.Parallel()
+	const delivery = "0190a000-0000-7000-8000-000000000001"
+	for name, c := range map[string]struct {
+		message Message
+		want    string
+	}{
+		"an email of ours":      {Message{Channel: Email, Headers: map[string]string{"X-Silque-Delivery": delivery, "Message-ID": "<m@x>"}}, `href="/deliveries/` + delivery + `"`},
+		"an email with an ID":   {Message{Channel: Email, Headers: map[string]string{"Message-Id": "<m+1@x>"}}, `href="/deliveries?q=m%2B1%40x"`},
+		"a hostile delivery":    {Message{Channel: Email, Headers: map[string]string{"X-Silque-Delivery": "../sign-out"}}, ""},
+		"an email from outside": {Message{Channel: Email}, ""},
+		"an SMS":                {Message{Channel: SMS}, `href="/deliveries?q=SM`},
+		"a WhatsApp message":    {Message{Channel: WhatsApp}, `href="/deliveries?q=SM`},
+	} {
+		s := newStand(t, Options{})
+		c.message.To, c.message.Text = "someone", "x"
+		s.keep(&c.message)
+		_, body := s.page("/sandbox/messages/" + c.message.ID)
+		if c.want == "" {
+			mustNotContain(t, body, `href="/deliveries`)
+		} else if !strings.Contains(body, c.want) {
+			t.Errorf("%s: no %s", name, c.want)
+		}
+	}
+}
+
+func TestAnEmailIsReadAsHTMLAsTextAndAsItCame(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, Options{})
+	s.keep(&Message{Channel: Email, To: "a@example.com", Subject: "Hello", Text: "the text", HTML: "<p>the HTML</p>", Source: "Subject: x\r\n\r\n<script>"},
+		&Message{Channel: Email, To: "b@example.com", Text: "only text"})
+	path := "/sandbox/messages/" + s.messages("?to=a@example.com").Items[0].ID
+	for as, c := range map[string]struct{ there, not string }{
+		"":           {"<iframe", "the text"},
+		"?as=html":   {"<iframe", "the text"},
+		"?as=text":   {"the text", "<iframe"},
+		"?as=source": {"Subject: x\r\n\r\n&lt;script&gt;", "<iframe"},
+		"?as=other":  {"<iframe", "the text"},
+	} {
+		_, body := s.page(path + as)
+		mustContain(t, body, c.there, `?as=html"`, `?as=text"`, `?as=source"`)
+		mustNotContain(t, body[strings.Index(body, `id="message"`):], c.not)
+	}
+	_, body := s.page("/sandbox/messages/" + s.messages("?to=b@example.com").Items[0].ID)
+	mustContain(t, body, "only text</pre>")
+	mustNotContain(t, body, "as=html", "as=source")
+}
+
+func TestAPhoneShowsWhatItsNumberReceived(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, Options{})
+	const other = "+12025550199"
+	s.keep(
+		&Message{Channel: SMS, From: DefaultFrom, To: someone, Text: "first"}, &Message{Channel: SMS, From: DefaultFrom, To: other, Text: "to another"},
+		&Message{Channel: WhatsApp, From: DefaultFrom, To: someone, Text: "*bold* _it_ ~no~ ```<x>``` 2*3*4 snake_case_name"},
+		&Message{Channel: SMS, From: DefaultFrom, To: someone, Text: strings.Repeat("long ", 40)},
+		&Message{Channel: WhatsApp, From: DefaultFrom, To: someone, Text: "HX {}", Headers: map[string]string{"ContentSid": "HX1", "ContentVariables": `{"1":"<b>"}`, "MediaUrl": "https://example.com/a.png"}},
+	)
+	sms, whatsApp := s.messages("?channel=sms&to="+someone).Items, s.messages("?channel=whatsapp").Items
+	_, body := s.page("/sandbox/messages/" + sms[1].ID)
+	mustContain(t, body, "The phone of &#43;", "first</p>", "long long", "2 segments", `id="opened"`)
+	mustNotContain(t, body[strings.Index(body, `class="phone`):], "to another", "bold")
+	if strings.Index(body, "first</p>") > strings.Index(body, "long</p>") && strings.Contains(body, "long</p>") {
+		t.Error("the newest message does not stand last")
+	}
+	_, body = s.page("/sandbox/messages/" + whatsApp[0].ID)
+	mustContain(t, body, "<b>bold</b> <i>it</i> <s>no</s> <code>&lt;x&gt;</code> 2*3*4 snake_case_name", "Template HX1", "&lt;b&gt;", "Attached: https://example.com/a.png")
+}
+
+func TestPhonesStandInTheListByNumber(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, Options{})
+	const other = "+12025550199"
+	s.keep(&Message{Channel: SMS, To: someone, Text: "one"}, &Message{Channel: SMS, To: other, Text: "two"}, &Message{Channel: SMS, To: someone, Text: "three"},
+		&Message{Channel: WhatsApp, To: someone, Text: "elsewhere"})
+	_, body := s.page("/sandbox?channel=sms")
+	mustContain(t, body, "three", "two", `<span class="many">2<`, `<span class="many">1<`)
+	mustNotContain(t, body, ">one<", "elsewhere")
+	if strings.Index(body, "three") > strings.Index(body, ">two") {
+		t.Error("the number with the newest message does not stand first")
+	}
+	_, body = s.page("/sandbox?channel=sms&q=two")
+	mustContain(t, body, "two")
+	mustNotContain(t, body, "three")
 }
 
 func TestThePageFilters(t *testing.T) {
@@ -118,19 +203,22 @@ func TestThePageFilters(t *testing.T) {
 
 func TestOlderMessagesAreAPageAway(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, Options{})
-	s.keep(&Message{Channel: SMS, To: someone, Text: "the oldest"})
-	for range pageLength {
-		s.keep(&Message{Channel: SMS, To: someone, Text: "newer"})
+	for _, channel := range []Channel{Email, SMS} {
+		s := newStand(t, Options{})
+		s.keep(&Message{Channel: channel, To: "+12025550000", Text: "the oldest"})
+		for i := range pageLength {
+			s.keep(&Message{Channel: channel, To: fmt.Sprintf("+1202555%04d", 1+i), Text: "newer"})
+		}
+		_, body := s.page("/sandbox?channel=" + string(channel))
+		mustNotContain(t, body, "the oldest")
+		link := regexp.MustCompile(`<a href="([^"]+)">Older messages`).FindStringSubmatch(body)
+		if link == nil {
+			t.Fatal("no link to older messages")
+		}
+		_, body = s.page(strings.ReplaceAll(link[1], "&amp;", "&"))
+		mustContain(t, body, "the oldest", ">Newest</a>")
+		mustNotContain(t, body, "newer")
 	}
-	_, body := s.page("/sandbox?channel=sms")
-	mustNotContain(t, body, "the oldest")
-	link := regexp.MustCompile(`<a href="([^"]+)">Older messages`).FindStringSubmatch(body)
-	if link == nil {
-		t.Fatal("no link to older messages")
-	}
-	_, body = s.page(strings.ReplaceAll(link[1], "&amp;", "&"))
-	mustContain(t, body, "the oldest", ">Newest</a>")
 }
 
 func TestThePageRunsNothingThatIsInline(t *testing.T) {
@@ -176,11 +264,20 @@ func TestTheFormsSetFaultsAndEmptyTheInbox(t *testing.T) {
 	if status != http.StatusSeeOther || header.Get("Location") != "/sandbox" {
 		t.Fatalf("%d to %q", status, header.Get("Location"))
 	}
+	for back, want := range map[string]string{
+		"/sandbox?channel=sms": "/sandbox?channel=sms", "/sandbox/messages/x?q=1": "/sandbox/messages/x?q=1",
+		"//example.com": "/sandbox", "https://example.com/sandbox": "/sandbox", "/sandboxes": "/sandbox", "/sandbox/../sign-out": "/sandbox", "/sandbox//example.com": "/sandbox",
+	} {
+		_, header, _ := s.request(http.MethodPost, "/sandbox/faults", fault+"&back="+url.QueryEscape(back), "Content-Type", form)
+		if header.Get("Location") != want {
+			t.Errorf("back to %q goes to %q, want %q", back, header.Get("Location"), want)
+		}
+	}
 	if f := s.fault(WhatsApp); f != (Fault{Channel: WhatsApp, Mode: RateLimit, Count: 2}) {
 		t.Fatalf("%+v", f)
 	}
 	_, body := s.page("/sandbox")
-	mustContain(t, body, "WhatsApp rate_limit for the next 2", `<option value="rate_limit" selected>`)
+	mustContain(t, body, "<b>WhatsApp is broken:</b> rate_limit, for 2 more hand-overs", `<option value="rate_limit" selected>`)
 	if status, _, _ := s.request(http.MethodPost, "/sandbox/empty", "", "Content-Type", form); status != http.StatusSeeOther {
 		t.Fatalf("empty: %d", status)
 	}

@@ -48,6 +48,8 @@ type Options struct {
 	// StarterCommand gives the command that sends test messages, without its arguments, such as "DATABASE_URL=… go run
 	// ./starter": the empty inbox shows it. It is asked at each request; nil is "go run ./starter".
 	StarterCommand func() string
+	// TemporalUI is the address of Temporal Web UI, for the links at the top of the inbox; empty for none.
+	TemporalUI string
 
 	slowAnswer time.Duration // shortened by tests
 }
@@ -60,6 +62,7 @@ type Sandbox struct {
 	account  credentials
 	patience time.Duration
 	starter  func() string
+	temporal string
 
 	listener net.Listener
 	smtp     *smtp.Server
@@ -89,6 +92,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		account:  credentials{sid: o.AccountSID, token: o.AuthToken},
 		patience: o.slowAnswer,
 		starter:  o.StarterCommand,
+		temporal: o.TemporalUI,
 		listener: listener,
 	}
 	s.ending, s.end = context.WithCancel(ctx)

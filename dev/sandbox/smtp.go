@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -89,7 +90,7 @@ func (s *smtpSession) Data(r io.Reader) error {
 	messages := make([]*Message, 0, len(s.rcpts))
 	for _, to := range s.rcpts {
 		m := readMail(raw)
-		m.To = to
+		m.To, m.Source = to, source(raw)
 		if m.From == "" {
 			m.From = s.sender
 		}
@@ -100,6 +101,16 @@ func (s *smtpSession) Data(r io.Reader) error {
 		return smtpNotKept
 	}
 	return nil
+}
+
+// maxSource is how much of an email's source the inbox keeps: enough for a look, whatever is attached.
+const maxSource = 256 << 10
+
+func source(raw []byte) string {
+	if len(raw) <= maxSource {
+		return strings.ToValidUTF8(string(raw), "\uFFFD")
+	}
+	return strings.ToValidUTF8(string(raw[:maxSource]), "\uFFFD") + fmt.Sprintf("\n… and %s more, which the inbox does not keep", byteCount(int64(len(raw)-maxSource)))
 }
 
 // Reset forgets the message that was begun.

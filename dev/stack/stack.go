@@ -186,6 +186,7 @@ func (s *Stack) startSandbox(ctx context.Context) error {
 		Dir:            filepath.Join(s.options.Data, "sandbox"),
 		Logger:         slog.New(slog.NewTextHandler(s.options.LogTo, nil)).With("part", "sandbox"),
 		StarterCommand: s.starterCommand,
+		TemporalUI:     s.UIURL(),
 	})
 	if err != nil {
 		s.letGo()

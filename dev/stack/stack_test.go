@@ -154,7 +154,7 @@ func startPageLists(t *testing.T, h *house) {
 		return string(body)
 	}
 	must(t, h.OnlyNotifications(waiting(t)))
-	if body := read(); !strings.Contains(body, "No notification is active") || !strings.Contains(body, "POST /api/v1/notifications") {
+	if body := read(); !strings.Contains(body, "No notification is active") || !strings.Contains(body, `href="/notifications/new"`) {
 		t.Errorf("without a notification the start page says\n%s", body)
 	}
 	h.notification(t, "new", "Listed", map[string]any{"title": "<b>{{ doc.name }}</b>"})

@@ -10,9 +10,9 @@ import (
 func (s *Stack) Welcome() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `
-  Silque Notifications is up.
+  Silque Notifications is up. You are signed in as admin, without a password.
 
-    Start page       %[1]s/
+    Console          %[1]s/
     Demo shop        %[1]s/demo
     Sandbox inbox    %[1]s/sandbox
     Temporal Web UI  %[2]s
@@ -21,13 +21,16 @@ func (s *Stack) Welcome() string {
   Sign in to the API with the header
     Authorization: Bearer %[3]s
 
-  Three things to try:
+  Three things to try (with links: %[1]s/start):
     1. Add a customer at %[1]s/demo/customers
        and read the welcome email in the inbox.
-    2. Break email in the inbox's fault switches ("temporary", hand-overs: %[6]d), add another customer, and
-       watch the attempts in Temporal Web UI: %[7]s.
-%[8]s    3. Send a test message from a second terminal:
-         %[4]s --email --to you@example.com
+    2. Write a notification at %[1]s/notifications/new
+       with the preview beside it, change a row in the demo shop, and read it in the inbox.
+    3. Break email in the inbox ("temporary", hand-overs: %[6]d), add another customer, and watch the attempts
+       under Deliveries in the console: %[7]s.
+%[8]s
+  A test message from a second terminal:
+    %[4]s --email --to you@example.com
 
   Ctrl-C stops everything. Data: %[5]s
 

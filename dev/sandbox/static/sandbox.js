@@ -9,18 +9,31 @@
     for (const time of root.querySelectorAll('time[datetime]')) {
       const at = new Date(time.dateTime);
       const today = at.toDateString() === new Date().toDateString();
-      time.textContent = today ? at.toLocaleTimeString() : at.toLocaleString();
+      if ('day' in time.dataset) time.textContent = today ? 'Today' : at.toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+      else if ('clock' in time.dataset) time.textContent = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+      else time.textContent = today ? at.toLocaleTimeString() : at.toLocaleString();
       time.title = at.toISOString();
     }
   }
 
-  // Puts a fresh part in place of the old one, and the focus back on the link that had it.
+  // What someone looks at: the first link of a part that is in sight, and where. At the end of a phone one stays there.
+  function placeIn(part) {
+    if (part.id === 'screen' && part.scrollHeight - part.scrollTop - part.clientHeight < 40) return { end: true };
+    if (part.scrollTop === 0) return {};
+    const top = part.getBoundingClientRect().top;
+    const link = [...part.querySelectorAll('a[id]')].find((a) => a.getBoundingClientRect().bottom > top);
+    return { id: link?.id, from: link?.getBoundingClientRect().top };
+  }
+
+  // Puts a fresh part in place of the old one, and the focus and the place back where they were.
   function swap(old, fresh) {
     const focused = old.contains(document.activeElement) ? document.activeElement.id : '';
-    const scrolled = old.scrollTop;
+    const place = placeIn(old);
     localTimes(fresh);
     old.replaceWith(fresh);
-    fresh.scrollTop = scrolled;
+    const link = place.id && document.getElementById(place.id);
+    if (place.end) fresh.scrollTop = fresh.scrollHeight;
+    else if (link) fresh.scrollTop += link.getBoundingClientRect().top - place.from;
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
@@ -57,5 +70,8 @@
   for (const part of document.querySelectorAll('[data-live]')) seen.set(part.id, part.outerHTML);
   localTimes(document);
   document.getElementById('message')?.focus({ preventScroll: true });
+  // A phone shows its newest message, or the one that was asked for.
+  const screen = document.getElementById('screen'), opened = document.getElementById('opened');
+  if (screen) screen.scrollTop = opened?.nextElementSibling ? opened.offsetTop - screen.offsetTop - 60 : screen.scrollHeight;
   setTimeout(watch, everyMs);
 })();
