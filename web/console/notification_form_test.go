@@ -172,6 +172,16 @@ func filledIn(page string) url.Values {
 
 func TestEveryFieldIsShownAndSavedAgain(t *testing.T) {
 	t.Parallel()
+	for _, trigger := range []rule.Trigger{rule.DaysBefore, rule.OnValueChange} {
+		t.Run(string(trigger), func(t *testing.T) {
+			t.Parallel()
+			everyFieldIsShownAndSavedAgain(t, trigger)
+		})
+	}
+}
+
+func everyFieldIsShownAndSavedAgain(t *testing.T, trigger rule.Trigger) {
+	t.Helper()
 	eachShop(t, func(t *testing.T, v *visitor, db *gorm.DB) {
 		list := &store.List{Name: "Sales", Entries: []rule.ListEntry{{Email: "sales@example.com", Number: "+12025550100"}}}
 		if err := (store.Lists{DB: db}).Create(t.Context(), list, "ann"); err != nil {
@@ -180,6 +190,8 @@ func TestEveryFieldIsShownAndSavedAgain(t *testing.T) {
 		n := everything(list.ID)
 		n.Channel, n.HTMLMessage, n.ContentSID, n.ContentVariables = rule.Email, "<p>{{ doc.number }}</p>", "", nil
 		n.Recipients[1] = rule.Recipient{Address: "ben@example.com", Copy: true}
+		n.Trigger = trigger
+		n.DropOtherTriggers()
 		if err := (store.Notifications{DB: db}).Create(t.Context(), n, "ann"); err != nil {
 			t.Fatal(err)
 		}
