@@ -181,7 +181,7 @@ func (p *notificationPage) compact(n *rule.Notification, errs rule.FieldErrors) 
 			v.Values[name] = text
 		}
 	}
-	for _, name := range []string{"version", "id", "preview_key", "test_to"} {
+	for _, name := range []string{"version", "id", "active", "preview_key", "test_to"} {
 		v.Set(name, p.Values.Get(name))
 	}
 	if len(v.rows("recipients")) == 0 {

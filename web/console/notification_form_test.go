@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -130,7 +131,7 @@ func TestTheFormLosesNothing(t *testing.T) {
 		t.Errorf("wrong: %v", errs)
 	}
 	want, _ := json.MarshalIndent(n, "", " ")
-	if got, _ := json.MarshalIndent(back, "", " "); string(got) != string(want) {
+	if got, _ := json.MarshalIndent(back, "", " "); !bytes.Equal(got, want) {
 		t.Errorf("came back as\n%s\nand was\n%s", got, want)
 	}
 	if again, _ := tidied(&back); len(again.Recipients) != 5 || len(again.Variants) != 2 {
@@ -272,6 +273,8 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedStays(t *testing.T) {
 	if !regexp.MustCompile(`id="f-title"[^>]* aria-invalid="true"`).MatchString(page) {
 		t.Error("the subject is not marked as wrong")
 	}
+	again := v.post("/notifications/new", append(sent(aNotification(), "title", ""), "do", "activate")...).Body.String()
+	v.holds(again, "Save and activate", `name="active" value="false"`)
 	if count := int64(0); db.Table("notify_notifications").Count(&count).Error != nil || count != 0 {
 		t.Errorf("%d were saved", count)
 	}
@@ -336,7 +339,7 @@ func TestAChangeOfSomebodyElseIsNotOverwritten(t *testing.T) {
 
 func TestThePreviewShowsTheNewestRowOrTheOneThatIsSearched(t *testing.T) {
 	t.Parallel()
-	eachShop(t, func(t *testing.T, v *visitor, _ *gorm.DB) {
+	eachShop(t, func(_ *testing.T, v *visitor, _ *gorm.DB) {
 		n := aNotification()
 		n.Conditions = "doc.id > 100\ndoc.status == \"APPROVED\""
 		body := v.post("/notifications/preview", sent(n)...).Body.String()
@@ -416,7 +419,7 @@ func TestWhatCanFollowIsOfferedAsJSON(t *testing.T) {
 		ask  []string
 		want string
 	}{
-		"a template":           {[]string{"kind", "template", "text", "Hi {{ doc.cust"}, "customer_id customer"},
+		"a template":           {[]string{"kind", "template", "text", "Hi {{ doc.cust"}, "customer customer_id"},
 		"a condition":          {[]string{"kind", "condition", "text", "doc.customer.na"}, "name"},
 		"a recipient":          {[]string{"kind", "recipient", "channel", "email", "text", "doc.cus"}, "doc.customer old_doc.customer doc.customer.email"},
 		"a number's recipient": {[]string{"kind", "recipient", "channel", "sms", "text", ""}, "doc.phone old_doc.phone"},
