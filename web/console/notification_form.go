@@ -106,6 +106,7 @@ func (s *Console) showNewNotification(c *gin.Context) error {
 		p.Values.Set("model", chosen)
 		p.Model, _ = p.models.Model(chosen)
 	}
+	p.chooseFields()
 	return s.showForm(c, http.StatusOK, p)
 }
 
@@ -199,6 +200,7 @@ func (s *Console) saveNotification(c *gin.Context) error {
 	p.Unsaved = true
 	do := p.Values.Get("do")
 	if p.Values.edit(do) || do == "form" {
+		p.chooseFields()
 		return s.showForm(c, http.StatusOK, p)
 	}
 	switch do {
@@ -315,5 +317,6 @@ func (s *Console) showNotificationFields(c *gin.Context) error {
 		return err
 	}
 	p.Values.edit(p.Values.Get("do"))
+	p.chooseFields()
 	return s.part(c, "notification_fields", p)
 }

@@ -303,6 +303,17 @@ func TestRowsComeAndGoWithoutAScript(t *testing.T) {
 	v.holds(v.post("/notifications/new", append(sent(aNotification(), "trigger", "days_after"), "do", "form")...).Body.String(), `value="days_after" checked`)
 }
 
+func TestTheFieldThatATriggerMostLikelyMeansIsChosen(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	aShop(t, db)
+	v := visit(t, db, account.Viewer)
+	for trigger, want := range map[string]string{"value_change": `<option value="status" selected>`, "days_before": `<option value="due_date" selected>`} {
+		v.holds(v.page("/notifications/new?model=orders&trigger="+trigger), want)
+		v.holds(v.post("/notifications/form", sent(aNotification(), "trigger", trigger)...).Body.String(), want)
+	}
+}
+
 func TestAChangeOfSomebodyElseIsNotOverwritten(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, v *visitor, db *gorm.DB) {
