@@ -223,9 +223,7 @@ func completePath(names *scopeNames, text string, end pathEnd) Completion {
 		return c.done()
 	}
 	if end != rowsEnd {
-		for _, f := range found.model.Fields {
-			c.offer(CompletionItem{Text: f.Name, Label: f.Label, Type: string(f.Type)})
-		}
+		c.fields(found.model, func(name string) bool { return !found.model.isReference(name) })
 	}
 	for _, r := range found.model.Relations {
 		if _, ok := names.models.Model(r.Model); !ok || len(found.hops) == hopLimit {
@@ -237,7 +235,24 @@ func completePath(names *scopeNames, text string, end pathEnd) Completion {
 		}
 		c.offer(CompletionItem{Text: r.Name, Label: r.Label, Type: kind, More: end != rowsEnd || r.Kind != HasMany})
 	}
+	if end != rowsEnd {
+		c.fields(found.model, found.model.isReference)
+	}
 	return c.done()
+}
+
+// fields offers those of a model's fields that are of a kind.
+func (c *completing) fields(m *Model, kind func(name string) bool) {
+	for _, f := range m.Fields {
+		if kind(f.Name) {
+			c.offer(CompletionItem{Text: f.Name, Label: f.Label, Type: string(f.Type)})
+		}
+	}
+}
+
+// isReference says that a field holds another row's key: people mean that row's fields, so it comes after the relation.
+func (m *Model) isReference(field string) bool {
+	return slices.ContainsFunc(m.Relations, func(r Relation) bool { return r.Kind == BelongsTo && r.Field == field })
 }
 
 // rootLabels say what the names are that every rule has.

@@ -22,7 +22,7 @@ func TestATemplateIsCompletedWithWhatCanStandThere(t *testing.T) {
 		"{{ do":                                "doc old_doc",
 		"{{ doc.id }} and ":                    "",
 		"{{ doc.em":                            "email items",
-		"{{ old_doc.customer.na":               "name manager_id manager",
+		"{{ old_doc.customer.na":               "name manager manager_id",
 		"{{ doc.customer.manager.":             "id name work_mail mobile role",
 		"{{ doc.nothing.":                      "",
 		"{{ doc.status.":                       "",

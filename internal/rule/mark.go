@@ -36,10 +36,9 @@ func (v *validation) mark(field, text string, err error) {
 	line := []rune(lines[m.Line-1])
 	at := min(m.Column-1, len(line))
 	m.Start = utf8.RuneCountInString(before) + at
-	switch {
-	case own.Column == 0:
+	if own.Column == 0 {
 		m.Length = len([]rune(strings.TrimRight(string(line), "\r\n")))
-	default:
+	} else {
 		m.Length = extent(string(line[at:]) + strings.Join(lines[m.Line:], ""))
 	}
 	v.marks = append(v.marks, m)

@@ -84,7 +84,7 @@ func (s *Console) three(c *gin.Context, p *notificationPage, mine *rule.Notifica
 
 func asInForm(n *rule.Notification) *rule.Notification {
 	shaped := *n
-	valuesOf(n).apply(&shaped)
+	_ = valuesOf(n).apply(&shaped) // what was a number is one
 	return &shaped
 }
 

@@ -106,6 +106,7 @@ func (s *Console) showNewNotification(c *gin.Context) error {
 		p.Values.Set("model", chosen)
 		p.Model, _ = p.models.Model(chosen)
 	}
+	p.chooseFields()
 	return s.showForm(c, http.StatusOK, p)
 }
 
@@ -181,7 +182,7 @@ func (p *notificationPage) compact(n *rule.Notification, errs rule.FieldErrors) 
 			v.Values[name] = text
 		}
 	}
-	for _, name := range []string{"version", "id", "preview_key", "test_to"} {
+	for _, name := range []string{"version", "id", "active", "preview_key", "test_to"} {
 		v.Set(name, p.Values.Get(name))
 	}
 	if len(v.rows("recipients")) == 0 {
@@ -199,6 +200,7 @@ func (s *Console) saveNotification(c *gin.Context) error {
 	p.Unsaved = true
 	do := p.Values.Get("do")
 	if p.Values.edit(do) || do == "form" {
+		p.chooseFields()
 		return s.showForm(c, http.StatusOK, p)
 	}
 	switch do {
@@ -315,5 +317,6 @@ func (s *Console) showNotificationFields(c *gin.Context) error {
 		return err
 	}
 	p.Values.edit(p.Values.Get("do"))
+	p.chooseFields()
 	return s.part(c, "notification_fields", p)
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -130,7 +131,7 @@ func TestTheFormLosesNothing(t *testing.T) {
 		t.Errorf("wrong: %v", errs)
 	}
 	want, _ := json.MarshalIndent(n, "", " ")
-	if got, _ := json.MarshalIndent(back, "", " "); string(got) != string(want) {
+	if got, _ := json.MarshalIndent(back, "", " "); !bytes.Equal(got, want) {
 		t.Errorf("came back as\n%s\nand was\n%s", got, want)
 	}
 	if again, _ := tidied(&back); len(again.Recipients) != 5 || len(again.Variants) != 2 {
@@ -175,53 +176,56 @@ func TestEveryFieldIsShownAndSavedAgain(t *testing.T) {
 	for _, trigger := range []rule.Trigger{rule.DaysBefore, rule.OnValueChange} {
 		t.Run(string(trigger), func(t *testing.T) {
 			t.Parallel()
-			everyFieldIsShownAndSavedAgain(t, trigger)
+			eachShop(t, func(t *testing.T, v *visitor, db *gorm.DB) {
+				list := &store.List{Name: "Sales", Entries: []rule.ListEntry{{Email: "sales@example.com", Number: "+12025550100"}}}
+				if err := (store.Lists{DB: db}).Create(t.Context(), list, "ann"); err != nil {
+					t.Fatal(err)
+				}
+				n := everything(list.ID)
+				n.Channel, n.HTMLMessage, n.ContentSID, n.ContentVariables = rule.Email, "<p>{{ doc.number }}</p>", "", nil
+				n.Recipients[1] = rule.Recipient{Address: "ben@example.com", Copy: true}
+				n.Trigger = trigger
+				n.DropOtherTriggers() // as they are when they are saved
+				savedAgain(t, v, db, n)
+			})
 		})
 	}
 }
 
-func everyFieldIsShownAndSavedAgain(t *testing.T, trigger rule.Trigger) {
+// savedAgain opens a notification's page, sends it back as it is, and holds what is saved to what was.
+func savedAgain(t *testing.T, v *visitor, db *gorm.DB, n *rule.Notification) {
 	t.Helper()
-	eachShop(t, func(t *testing.T, v *visitor, db *gorm.DB) {
-		list := &store.List{Name: "Sales", Entries: []rule.ListEntry{{Email: "sales@example.com", Number: "+12025550100"}}}
-		if err := (store.Lists{DB: db}).Create(t.Context(), list, "ann"); err != nil {
-			t.Fatal(err)
+	s := store.Notifications{DB: db}
+	if err := s.Create(t.Context(), n, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := s.Get(t.Context(), n.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pairs []string
+	for name, values := range filledIn(v.page("/notifications/" + n.ID)) {
+		for _, value := range values {
+			pairs = append(pairs, name, value)
 		}
-		n := everything(list.ID)
-		n.Channel, n.HTMLMessage, n.ContentSID, n.ContentVariables = rule.Email, "<p>{{ doc.number }}</p>", "", nil
-		n.Recipients[1] = rule.Recipient{Address: "ben@example.com", Copy: true}
-		n.Trigger = trigger
-		n.DropOtherTriggers()
-		if err := (store.Notifications{DB: db}).Create(t.Context(), n, "ann"); err != nil {
-			t.Fatal(err)
+	}
+	if answer := v.post("/notifications/"+n.ID, append(pairs, "do", "save")...); answer.Code != http.StatusSeeOther {
+		t.Fatalf("%d\n%s", answer.Code, answer.Body)
+	}
+	after := only(t, db)
+	if after.Version != 2 {
+		t.Errorf("version %d", after.Version)
+	}
+	want, errWant := parts(before)
+	got, errGot := parts(after)
+	if errWant != nil || errGot != nil {
+		t.Fatal(errWant, errGot)
+	}
+	for name := range want {
+		if !same(want[name], got[name]) {
+			t.Errorf("%s was %s and is %s", name, want[name], got[name])
 		}
-		form := filledIn(v.page("/notifications/" + n.ID))
-		var pairs []string
-		for name, values := range form {
-			for _, value := range values {
-				pairs = append(pairs, name, value)
-			}
-		}
-		answer := v.post("/notifications/"+n.ID, append(pairs, "do", "save")...)
-		if answer.Code != http.StatusSeeOther {
-			t.Fatalf("%d\n%s", answer.Code, answer.Body)
-		}
-		after := only(t, db)
-		if after.Version != 2 {
-			t.Errorf("version %d", after.Version)
-		}
-		before, err := store.Notifications{DB: db}.Versions(t.Context(), n.ID, 2, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, _ := parts(before[0].Notification)
-		got, _ := parts(after)
-		for name := range want {
-			if !same(want[name], got[name]) {
-				t.Errorf("%s was %s and is %s", name, want[name], got[name])
-			}
-		}
-	})
+	}
 }
 
 func TestANewNotificationIsWrittenInOneGo(t *testing.T) {
@@ -284,6 +288,8 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedStays(t *testing.T) {
 	if !regexp.MustCompile(`id="f-title"[^>]* aria-invalid="true"`).MatchString(page) {
 		t.Error("the subject is not marked as wrong")
 	}
+	again := v.post("/notifications/new", append(sent(aNotification(), "title", ""), "do", "activate")...).Body.String()
+	v.holds(again, "Save and activate", `name="active" value="false"`)
 	if count := int64(0); db.Table("notify_notifications").Count(&count).Error != nil || count != 0 {
 		t.Errorf("%d were saved", count)
 	}
@@ -310,6 +316,17 @@ func TestRowsComeAndGoWithoutAScript(t *testing.T) {
 	}
 	v.holds(v.post("/notifications/form", append(sent(aNotification(), "recipients[0].kind", "query"), "do", "add:recipients[0].query.where")...).Body.String(), `name="recipients[0].query.where[0].field"`)
 	v.holds(v.post("/notifications/new", append(sent(aNotification(), "trigger", "days_after"), "do", "form")...).Body.String(), `value="days_after" checked`)
+}
+
+func TestTheFieldThatATriggerMostLikelyMeansIsChosen(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	aShop(t, db)
+	v := visit(t, db, account.Viewer)
+	for trigger, want := range map[string]string{"value_change": `<option value="status" selected>`, "days_before": `<option value="due_date" selected>`} {
+		v.holds(v.page("/notifications/new?model=orders&trigger="+trigger), want)
+		v.holds(v.post("/notifications/form", sent(aNotification(), "trigger", trigger)...).Body.String(), want)
+	}
 }
 
 func TestAChangeOfSomebodyElseIsNotOverwritten(t *testing.T) {
@@ -348,7 +365,7 @@ func TestAChangeOfSomebodyElseIsNotOverwritten(t *testing.T) {
 
 func TestThePreviewShowsTheNewestRowOrTheOneThatIsSearched(t *testing.T) {
 	t.Parallel()
-	eachShop(t, func(t *testing.T, v *visitor, _ *gorm.DB) {
+	eachShop(t, func(_ *testing.T, v *visitor, _ *gorm.DB) {
 		n := aNotification()
 		n.Conditions = "doc.id > 100\ndoc.status == \"APPROVED\""
 		body := v.post("/notifications/preview", sent(n)...).Body.String()
@@ -428,7 +445,7 @@ func TestWhatCanFollowIsOfferedAsJSON(t *testing.T) {
 		ask  []string
 		want string
 	}{
-		"a template":           {[]string{"kind", "template", "text", "Hi {{ doc.cust"}, "customer_id customer"},
+		"a template":           {[]string{"kind", "template", "text", "Hi {{ doc.cust"}, "customer customer_id"},
 		"a condition":          {[]string{"kind", "condition", "text", "doc.customer.na"}, "name"},
 		"a recipient":          {[]string{"kind", "recipient", "channel", "email", "text", "doc.cus"}, "doc.customer old_doc.customer doc.customer.email"},
 		"a number's recipient": {[]string{"kind", "recipient", "channel", "sms", "text", ""}, "doc.phone old_doc.phone"},

@@ -436,6 +436,28 @@ func newNotification(query url.Values, model string) formValues {
 	return v
 }
 
+// chooseFields takes the field that a trigger most likely means, where none is chosen yet.
+func (p *notificationPage) chooseFields() {
+	if p.Model == nil {
+		return
+	}
+	if p.Is("trigger", "value_change") && !p.Any("value_change_field") {
+		for _, f := range p.Model.Fields {
+			if f.Name == "status" || f.Name == "state" {
+				p.Values.Set("value_change_field", f.Name)
+			}
+		}
+	}
+	if p.Is("trigger", "days_before", "days_after") && !p.Any("date_field") {
+		for _, f := range p.DateFields() {
+			if !strings.HasSuffix(f.Name, "_at") { // created_at and the like are seldom meant
+				p.Values.Set("date_field", f.Name)
+				return
+			}
+		}
+	}
+}
+
 // LostFields are further watched fields that the model does not have any more.
 func (p *notificationPage) LostFields() (lost []string) {
 	for _, name := range p.Values.Values["value_change_fields"] {

@@ -252,8 +252,8 @@ func (v formValues) setWanted(name string, text *string) {
 }
 
 func (v formValues) setRow(group string, i int, pairs ...string) {
-	for at := 0; at < len(pairs); at += 2 {
-		v.Set(fmt.Sprintf("%s[%d].%s", group, i, pairs[at]), pairs[at+1])
+	for ; len(pairs) > 1; pairs = pairs[2:] {
+		v.Set(fmt.Sprintf("%s[%d].%s", group, i, pairs[0]), pairs[1])
 	}
 }
 

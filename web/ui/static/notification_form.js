@@ -50,6 +50,15 @@
   });
   frames(preview);
 
+  // A test goes to an address of the channel.
+  form.addEventListener("change", (event) => {
+    const to = document.getElementById("f-test_to");
+    if (event.target.name !== "channel" || !to) return;
+    const email = event.target.value === "email";
+    if (to.value.includes("@") !== email) to.value = email ? to.dataset.email : "";
+    to.placeholder = email ? "you@example.com" : "+12025550123";
+  });
+
   // What was sent back is not saved: leaving asks.
   if (form.hasAttribute("data-unsaved")) form.dispatchEvent(new Event("input", { bubbles: true }));
   document.getElementById("problem-list")?.focus();
