@@ -32,7 +32,7 @@ type Bulk struct {
 	Filter outbox.Snapshot
 	Actor  string
 	Status BulkStatus
-	// Total is what matched at the beginning.
+	// Total is what matched at the beginning; zero until the first step has counted.
 	Total int64
 	// AfterID is the last delivery that was looked at; UntilID is greater than those that were there at the beginning.
 	AfterID, UntilID  string
@@ -57,14 +57,14 @@ func (b *Bulk) Matched() (f store.DeliveryFilter, err error) {
 }
 
 // Begin keeps a bulk retry, which Run carries out.
-func (r Retries) Begin(ctx context.Context, f store.DeliveryFilter, total int64, by By) (*Bulk, error) {
+func (r Retries) Begin(ctx context.Context, f store.DeliveryFilter, by By) (*Bulk, error) {
 	filter, err := json.Marshal(f)
 	if err != nil {
 		return nil, fmt.Errorf("retry: filter: %w", err)
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	b := &Bulk{
-		ID: outbox.NewID(), Filter: filter, Actor: by.Actor, Status: Running, Total: total, UntilID: outbox.NewID(),
+		ID: outbox.NewID(), Filter: filter, Actor: by.Actor, Status: Running, UntilID: outbox.NewID(),
 		CreatedAt: now, UpdatedAt: now,
 	}
 	err = r.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -72,7 +72,7 @@ func (r Retries) Begin(ctx context.Context, f store.DeliveryFilter, total int64,
 			return err
 		}
 		return audit.RecordTx(tx, audit.Entry{
-			Actor: by.Actor, Action: "delivery.retried", Detail: fmt.Sprintf("%d deliveries, all that a filter matches", total),
+			Actor: by.Actor, Action: "delivery.retried", Detail: "all that a filter matches",
 		})
 	})
 	if err != nil {
@@ -178,6 +178,11 @@ func step(tx *gorm.DB, b *Bulk) (fresh int, err error) {
 	filter, err := b.Matched()
 	if err != nil {
 		return 0, err
+	}
+	if b.Total == 0 {
+		if b.Total, err = (store.Deliveries{DB: tx}).Count(tx.Statement.Context, filter, store.Retryable, b.UntilID); err != nil {
+			return 0, err
+		}
 	}
 	ids, more, err := Matching(tx.Statement.Context, tx, filter, b.AfterID, stepSize)
 	if err != nil {

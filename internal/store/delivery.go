@@ -142,7 +142,7 @@ func (s Deliveries) IDs(ctx context.Context, f DeliveryFilter, after string, lim
 	return ids, nil
 }
 
-// Search reads a page of what a filter of any kind leaves, newest first, without the bodies; see Window.
+// Search reads a page of what a filter of any kind leaves, newest first, without the bodies; see Found.
 func (s Deliveries) Search(ctx context.Context, f DeliveryFilter, p Paging) (Found[*Delivery], error) {
 	in := searched{table: Delivery{}.TableName(), model: &Delivery{}, omit: []string{"body_text", "body_html", "details"}}
 	found, err := searchNewest(ctx, s.DB, in, f.conditions(), f.Span, p, func(d *Delivery) string { return d.ID })

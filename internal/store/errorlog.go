@@ -114,7 +114,7 @@ func (f ErrorFilter) conditions() (c conditions) {
 	return c
 }
 
-// Search reads a page of what a filter of any kind leaves, newest first; see Window.
+// Search reads a page of what a filter of any kind leaves, newest first; see Found.
 func (s Errors) Search(ctx context.Context, f ErrorFilter, p Paging) (Found[*ErrorEntry], error) {
 	in := searched{table: ErrorEntry{}.TableName(), model: &ErrorEntry{}}
 	found, err := searchNewest(ctx, s.DB, in, f.conditions(), f.Span, p, func(e *ErrorEntry) string { return e.ID })

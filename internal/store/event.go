@@ -42,7 +42,7 @@ func (s Events) List(ctx context.Context, f EventFilter, p Paging) (Page[*outbox
 	return page, nil
 }
 
-// Search reads a page of what a filter of any kind leaves, newest first, without snapshots and decisions; see Window.
+// Search reads a page of what a filter of any kind leaves, newest first, without snapshots and decisions; see Found.
 func (s Events) Search(ctx context.Context, f EventFilter, p Paging) (Found[*outbox.Event], error) {
 	in := searched{table: outbox.Event{}.TableName(), model: &outbox.Event{}, omit: []string{"doc", "old_doc", "decisions"}}
 	found, err := searchNewest(ctx, s.DB, in, f.conditions(), f.Span, p, func(e *outbox.Event) string { return e.ID })

@@ -12,16 +12,23 @@ import (
 	"github.com/silquetech/silque-notifications/internal/outbox"
 )
 
-// Window is how many rows one search looks at when no index serves all that it asks for: enough for days of most
-// installations, and read well within the time of a page.
-const Window = 20_000
+const (
+	// window is how many rows a search looks at before it looks at the clock.
+	window = 1_500
+	// counted is how far the rows of a condition are counted to choose the one that leads.
+	counted = 5_000
+	// patience is how long a search goes on when no index serves all that it asks for: a page is to be there within 100 ms.
+	patience = 35 * time.Millisecond
+)
 
 // Found is a part of what a search gives.
 type Found[T any] struct {
 	Page[T]
-	// Further is set when the search stopped at the bound of its window before the page was full: it is the cursor from
-	// which to look further back. There may be more that matches, or nothing.
+	// Further is set when the search stopped because it took long, before the page was full: it is the cursor from which
+	// to look further back. There may be more that matches, or nothing.
 	Further string
+	// Looked is how many of the newest rows it then had looked at.
+	Looked int
 }
 
 // Span bounds a search in time; a zero time does not.
@@ -82,30 +89,57 @@ type searched struct {
 	omit  []string
 }
 
-// searchNewest reads a page of what meets all conditions. The one that fewest rows meet leads, by its index, and the others are
-// checked on no more than Window of its newest rows: a page costs the same however rare the combination is.
+// searchNewest reads a page of what meets all conditions. The one that fewest rows meet leads, by its index, and the others
+// are checked on its newest rows, some thousands at a time until the patience of p is at its end: a page takes the same however
+// rare the combination is.
 func searchNewest[T any](ctx context.Context, db *gorm.DB, in searched, c conditions, span Span, p Paging, id func(T) string) (Found[T], error) {
-	db = session(db).WithContext(ctx)
+	db, begun := session(db).WithContext(ctx), time.Now()
 	lead, rest, err := in.leading(db, c, span, p.Cursor)
 	if err != nil {
 		return Found[T]{}, err
 	}
-	query := in.window(db, lead, span, p.Cursor).Model(in.model).Omit(in.omit...)
-	if len(rest) > 0 {
-		query = db.Table("(?) AS found", query.Order(lead.order()).Limit(Window)).Omit(in.omit...)
-		for _, r := range rest {
-			query = query.Where(r.sql, r.arguments...)
-		}
-	}
-	page, err := pageOf(query.Order(lead.order()), p.Limit, id)
-	if err != nil || page.Next != "" || len(rest) == 0 {
+	if len(rest) == 0 {
+		page, err := pageOf(in.window(db, lead, span, p.Cursor).Model(in.model).Omit(in.omit...).Order(lead.order()), p.limit(), id)
 		return Found[T]{Page: page}, err
 	}
-	further, err := in.end(db, lead, span, p.Cursor)
-	return Found[T]{Page: page, Further: further}, err
+	limit := p.limit()
+	found := Found[T]{Page: Page[T]{Items: make([]T, 0, limit)}}
+	for cursor := p.Cursor; ; cursor = found.Further {
+		page, err := pageOf(in.checked(db, lead, rest, span, cursor), limit-len(found.Items), id)
+		if err != nil {
+			return Found[T]{}, err
+		}
+		found.Items = append(found.Items, page.Items...)
+		if page.Next != "" {
+			found.Next, found.Further, found.Looked = page.Next, "", 0
+			return found, nil
+		}
+		if found.Further, err = in.end(db, lead, span, cursor); err != nil || found.Further == "" {
+			found.Looked = 0
+			return found, err
+		}
+		found.Looked += window
+		if len(found.Items) == limit {
+			found.Next, found.Further, found.Looked = found.Further, "", 0
+			return found, nil
+		}
+		if time.Since(begun) > cmp.Or(p.Patience, patience) {
+			return found, nil
+		}
+	}
 }
 
-// leading chooses the condition that fewest rows meet, counting no further than a window of each.
+// checked is those of the newest rows that meet the leading condition which meet the others too.
+func (in searched) checked(db *gorm.DB, lead *condition, rest conditions, span Span, cursor string) *gorm.DB {
+	newest := in.window(db, lead, span, cursor).Model(in.model).Omit(in.omit...).Order(lead.order()).Limit(window)
+	query := db.Table("(?) AS found", newest).Omit(in.omit...).Order(lead.order())
+	for _, r := range rest {
+		query = query.Where(r.sql, r.arguments...)
+	}
+	return query
+}
+
+// leading chooses the condition that fewest rows meet, counting no further than is needed for that.
 func (in searched) leading(db *gorm.DB, c conditions, span Span, cursor string) (lead *condition, rest conditions, err error) {
 	var indexed []int
 	for i := range c {
@@ -136,7 +170,8 @@ func (in searched) fewest(db *gorm.DB, c conditions, indexed []int, span Span, c
 	parts, arguments := make([]string, len(indexed)), make([]any, len(indexed))
 	for i, at := range indexed {
 		parts[i], places[i] = "(SELECT COUNT(*) FROM (?) AS c)", &counts[i]
-		arguments[i] = in.window(db, &c[at], span, cursor).Table(in.table).Select("1").Limit(Window)
+		// In order, so that an index is walked: a reader of the whole table hopes to meet enough rows soon.
+		arguments[i] = in.window(db, &c[at], span, cursor).Table(in.table).Select("1").Order(c[at].order()).Limit(counted)
 	}
 	if err := db.Raw("SELECT "+strings.Join(parts, ", "), arguments...).Row().Scan(places...); err != nil {
 		return 0, fmt.Errorf("count what meets each condition: %w", err)
@@ -192,7 +227,7 @@ func (in searched) window(db *gorm.DB, lead *condition, span Span, cursor string
 // end gives the oldest ID of a full window; empty when everything was looked at.
 func (in searched) end(db *gorm.DB, lead *condition, span Span, cursor string) (id string, err error) {
 	var ids []string
-	err = in.window(db, lead, span, cursor).Table(in.table).Order(lead.order()).Offset(Window-1).Limit(1).Pluck("id", &ids).Error
+	err = in.window(db, lead, span, cursor).Table(in.table).Order(lead.order()).Offset(window-1).Limit(1).Pluck("id", &ids).Error
 	if err != nil || len(ids) == 0 {
 		return "", err
 	}

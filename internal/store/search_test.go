@@ -37,15 +37,18 @@ func TestASearchThatNoIndexServesStopsAtItsWindowAndGoesOnFromThere(t *testing.T
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		needle := planned(func(d *store.Delivery) { d.Subject = "About the Needle" })
-		many(t, db, needle, store.Window)
+		many(t, db, needle, store.SearchWindow)
 		s, f := store.Deliveries{DB: db}, store.DeliveryFilter{Text: "the needle"}
-		first, err := s.Search(t.Context(), f, store.Paging{})
+		first, err := s.Search(t.Context(), f, store.Paging{Patience: 1})
 		if err != nil || len(first.Items) != 0 || first.Next != "" || first.Further == "" {
 			t.Fatalf("the first window gives %d items, next %q, further %q, %v", len(first.Items), first.Next, first.Further, err)
 		}
-		second, err := s.Search(t.Context(), f, store.Paging{Cursor: first.Further})
+		second, err := s.Search(t.Context(), f, store.Paging{Cursor: first.Further, Patience: 1})
 		if err != nil || len(second.Items) != 1 || second.Items[0].ID != needle.ID || second.Further != "" {
 			t.Fatalf("the second window gives %+v, %v", second, err)
+		}
+		if patient, err := s.Search(t.Context(), f, store.Paging{Patience: time.Minute}); err != nil || len(patient.Items) != 1 || patient.Further != "" {
+			t.Errorf("with patience: %+v, %v", patient, err)
 		}
 		if text := second.Items[0].BodyText; text != "" {
 			t.Errorf("a list reads the bodies: %q", text)
@@ -56,10 +59,12 @@ func TestASearchThatNoIndexServesStopsAtItsWindowAndGoesOnFromThere(t *testing.T
 func TestTheRarestConditionLeadsSoThatItsRowsAreFoundHoweverOldTheyAre(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		wanted := planned(func(d *store.Delivery) { d.Status, d.Channel, d.Address = store.DeliveryFailed, rule.SMS, "someone0@example.com" })
-		many(t, db, wanted, store.Window)
+		wanted := planned(func(d *store.Delivery) {
+			d.Status, d.Channel, d.Address = store.DeliveryFailed, rule.SMS, "someone0@example.com"
+		})
+		many(t, db, wanted, store.SearchWindow)
 		found, err := store.Deliveries{DB: db}.Search(t.Context(),
-			store.DeliveryFilter{NotificationID: wanted.NotificationID, Status: "failed", Channel: "sms", Text: "SOMEONE0@"}, store.Paging{})
+			store.DeliveryFilter{NotificationID: wanted.NotificationID, Status: "failed", Channel: "sms", Text: "SOMEONE0@"}, store.Paging{Patience: 1})
 		if err != nil || len(found.Items) != 1 || found.Items[0].ID != wanted.ID || found.Further != "" {
 			t.Errorf("found %d, further %q, %v", len(found.Items), found.Further, err)
 		}

@@ -85,3 +85,37 @@ func (s Notifications) Current(ctx context.Context, ids []string) (map[string]*r
 	}
 	return current, nil
 }
+
+// VersionID names one state of a notification.
+type VersionID struct {
+	NotificationID string
+	Version        int64
+}
+
+// versionsAtOnce is how many states one statement names.
+const versionsAtOnce = 100
+
+// AtVersions reads states that notifications had; what is not there is left out.
+func (s Notifications) AtVersions(ctx context.Context, ids []VersionID) (map[VersionID]*rule.Notification, error) {
+	found := make(map[VersionID]*rule.Notification, len(ids))
+	for len(ids) > 0 {
+		some := ids[:min(versionsAtOnce, len(ids))]
+		ids = ids[len(some):]
+		query := session(s.DB).WithContext(ctx)
+		for _, id := range some {
+			query = query.Or("notification_id = ? AND version = ?", id.NotificationID, id.Version)
+		}
+		var rows []versionRow
+		if err := query.Find(&rows).Error; err != nil {
+			return nil, fmt.Errorf("store: states of notifications: %w", err)
+		}
+		for _, row := range rows {
+			n := new(rule.Notification)
+			if err := json.Unmarshal(row.Definition, n); err != nil {
+				return nil, fmt.Errorf("store: version %d of notification %s cannot be read: %w", row.Version, row.NotificationID, err)
+			}
+			found[VersionID{row.NotificationID, row.Version}] = n
+		}
+	}
+	return found, nil
+}

@@ -106,6 +106,9 @@ func (s *Console) Routes() []Route {
 	for _, area := range [][]Route{
 		s.dashboardRoutes(),
 		s.notificationFormRoutes(),
+		s.deliveriesRoutes(),
+		s.eventsRoutes(),
+		s.errorsRoutes(),
 	} {
 		all = append(all, area...)
 	}
@@ -134,13 +137,20 @@ func bounded(c *gin.Context) {
 func (s *Console) page(c *gin.Context, p *ui.Page) *ui.Page {
 	p.Person = s.config.Access.Person(c)
 	p.Token = s.config.Access.Token(c)
-	p.Flash = s.config.Access.PopFlash(c)
+	if !live(c) {
+		p.Flash = s.config.Access.PopFlash(c)
+	}
 	p.Links = s.navigation(p.Person)
 	p.Zone, p.Now = zone(c), time.Now()
 	p.Theme = theme(c)
 	p.Development = s.config.Development
 	p.TemporalUI, p.WorkflowLink, p.TemporalUp = s.config.TemporalUI, s.config.WorkflowLink, s.config.TemporalUp()
 	return p
+}
+
+// live is whether a part of a page that is shown asks for itself anew: what the flash says is for the next whole page.
+func live(c *gin.Context) bool {
+	return c.Request.Method == http.MethodGet && c.GetHeader("HX-Request") != ""
 }
 
 // show answers with a page.

@@ -32,6 +32,9 @@ var functions = template.FuncMap{
 	"icon":      icon,
 }
 
+// Plural writes a count with its noun, as templates do.
+func Plural(n int, noun string) string { return plural(int64(n), noun) }
+
 // plural writes a count with its noun: 1 rule, 2 rules, 3 deliveries.
 func plural(n int64, noun string) string {
 	if n == 1 {
