@@ -110,9 +110,9 @@ func (s Notifications) AtVersions(ctx context.Context, ids []VersionID) (map[Ver
 			return nil, fmt.Errorf("store: states of notifications: %w", err)
 		}
 		for _, row := range rows {
-			n := new(rule.Notification)
-			if err := json.Unmarshal(row.Definition, n); err != nil {
-				return nil, fmt.Errorf("store: version %d of notification %s cannot be read: %w", row.Version, row.NotificationID, err)
+			n, err := row.notification()
+			if err != nil {
+				return nil, err
 			}
 			found[VersionID{row.NotificationID, row.Version}] = n
 		}
