@@ -86,11 +86,11 @@ func (s *Console) showDelivery(c *gin.Context) error {
 		return err
 	}
 	return s.show(c, http.StatusOK, "delivery", &ui.Page{
-		Title: channelName(d.Channel) + " to " + d.Address, Area: "/deliveries", Styles: []string{"watch.css"}, Data: data,
+		Title: messageName(d.Channel) + " to " + d.Address, Area: "/deliveries", Styles: []string{"watch.css"}, Data: data,
 	})
 }
 
-func channelName(c rule.Channel) string {
+func messageName(c rule.Channel) string {
 	switch c {
 	case rule.SMS:
 		return "SMS"
