@@ -28,8 +28,8 @@ type moment struct {
 	Detail, Code string
 	// Path and Link lead further.
 	Path, Link string
-	// Took is how long it took; zero for a moment.
-	Took time.Duration
+	// Took is how long it took, zero for a moment; Wait is how long nothing happened before an attempt.
+	Took, Wait time.Duration
 }
 
 type deliveryPage struct {
@@ -123,8 +123,12 @@ func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
 		p.add(moment{At: e.CreatedAt, What: "A person asked for another try", Path: "/events/" + e.ID, Link: "Event"})
 		open = open || e.Status != outbox.Settled
 	}
-	for _, a := range attempts {
-		p.add(told(a))
+	for i, a := range attempts {
+		m := told(a)
+		if i > 0 {
+			m.Wait = a.StartedAt.Sub(attempts[i-1].FinishedAt)
+		}
+		p.add(m)
 	}
 	if p.Status == store.DeliverySending && p.ClaimedAt != nil {
 		p.add(moment{At: *p.ClaimedAt, What: fmt.Sprintf("Attempt %d began and is under way", p.Attempts)})
