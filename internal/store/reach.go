@@ -33,7 +33,7 @@ const reachLimit = 5_000
 // ByIDs reads deliveries without their bodies, oldest first. An ID that nothing has is left out.
 func (s Deliveries) ByIDs(ctx context.Context, ids []string) (deliveries []*Delivery, err error) {
 	for len(ids) > 0 {
-		some := ids[:min(atOnce, len(ids))]
+		some := ids[:min(idsAtOnce, len(ids))]
 		ids = ids[len(some):]
 		var rows []*Delivery
 		err := session(s.DB).WithContext(ctx).Omit("body_text", "body_html", "details").Where("id IN ?", some).Find(&rows).Error

@@ -28,8 +28,8 @@ type moment struct {
 	Detail, Code string
 	// Path and Link lead further.
 	Path, Link string
-	// Took is how long it took; zero for a moment.
-	Took time.Duration
+	// Took is how long it took, zero for a moment; Wait is how long nothing happened before an attempt.
+	Took, Wait time.Duration
 }
 
 type deliveryPage struct {
@@ -86,12 +86,20 @@ func (s *Console) showDelivery(c *gin.Context) error {
 		return err
 	}
 	return s.show(c, http.StatusOK, "delivery", &ui.Page{
-		Title: capital(channelName(d.Channel)) + " to " + d.Address, Area: "/deliveries", Styles: []string{"watch.css"}, Data: data,
+		Title: messageName(d.Channel) + " to " + d.Address, Area: "/deliveries", Styles: []string{"watch.css"}, Data: data,
 	})
 }
 
-// capital begins a text with a capital letter, as a title does.
-func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+func messageName(c rule.Channel) string {
+	switch c {
+	case rule.SMS:
+		return "SMS"
+	case rule.WhatsApp:
+		return "WhatsApp message"
+	default:
+		return "Email"
+	}
+}
 
 // addTimeline tells what happened, from the change of the row to the end.
 func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
@@ -115,8 +123,12 @@ func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
 		p.add(moment{At: e.CreatedAt, What: "A person asked for another try", Path: "/events/" + e.ID, Link: "Event"})
 		open = open || e.Status != outbox.Settled
 	}
-	for _, a := range attempts {
-		p.add(told(a))
+	for i, a := range attempts {
+		m := told(a)
+		if i > 0 {
+			m.Wait = a.StartedAt.Sub(attempts[i-1].FinishedAt)
+		}
+		p.add(m)
 	}
 	if p.Status == store.DeliverySending && p.ClaimedAt != nil {
 		p.add(moment{At: *p.ClaimedAt, What: fmt.Sprintf("Attempt %d began and is under way", p.Attempts)})

@@ -94,7 +94,7 @@ func (w watched) pages() []string {
 	}
 }
 
-func TestNothingThatIsWatchedRuns(t *testing.T) {
+func TestNothingOfADeliveryAnEventOrAnErrorRuns(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		w, v := watch(t, db, hostile), visit(t, db, account.Editor)
