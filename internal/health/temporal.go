@@ -59,7 +59,7 @@ func noTemporal(err error, namespace string) Answer {
 // wait for a minute, and remembers who asked for five.
 const silence = 90 * time.Second
 
-// queue is one task queue that a worker serves.
+// queue is one task queue that a worker serves. A channel has two of the same title, which are shown as one.
 type queue struct {
 	title, name string
 	kind        enums.TaskQueueType
@@ -74,7 +74,7 @@ func Worker(c Service, namespace, taskQueue string) Probe {
 	for _, channel := range rule.Channels {
 		queues = append(queues,
 			queue{channelTitles[channel], workflows.ChannelQueue(taskQueue, channel), enums.TASK_QUEUE_TYPE_ACTIVITY},
-			queue{channelTitles[channel] + ", many at once", workflows.ChunkQueue(taskQueue, channel), enums.TASK_QUEUE_TYPE_ACTIVITY})
+			queue{channelTitles[channel], workflows.ChunkQueue(taskQueue, channel), enums.TASK_QUEUE_TYPE_ACTIVITY})
 	}
 	return Probe{Name: "worker", Title: "Worker", Settings: []string{"NOTIFY_TASK_QUEUE", "TEMPORAL_NAMESPACE"}, Ask: func(ctx context.Context) Answer {
 		asked := make([]pollers, len(queues))
@@ -123,15 +123,27 @@ func workerAnswer(queues []queue, asked []pollers, now time.Time) Answer {
 			fact.Value = "nobody asks for tasks"
 			a.State, a.Text = Down, "No worker takes tasks of: "+queues[i].title+"."
 		default:
-			fact.Value, fact.At = fmt.Sprintf("%d asking for tasks, the last", p.count), p.last
+			fact.Value, fact.At = fmt.Sprintf("%d asking, the last", p.count), p.last
 			if now.Sub(p.last) > silence && a.State == OK {
 				a.State, a.Text = Warning, "The worker has been silent for some time: it has probably gone."
 			}
 		}
-		a.Facts = append(a.Facts, fact)
+		a.Facts = withQueue(a.Facts, fact)
 	}
 	if a.State != OK {
 		a.Advice = "Start a worker (go run ./worker) with the same NOTIFY_TASK_QUEUE, TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE. Messages wait meanwhile."
 	}
 	return a
+}
+
+// withQueue shows two queues of one title as the one that was served longer ago.
+func withQueue(facts []Fact, f Fact) []Fact {
+	last := len(facts) - 1
+	if last < 0 || facts[last].Name != f.Name {
+		return append(facts, f)
+	}
+	if f.At.Before(facts[last].At) { // nobody has no time at all
+		facts[last] = f
+	}
+	return facts
 }

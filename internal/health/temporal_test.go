@@ -55,3 +55,17 @@ func TestAWorkerIsThereWhenEveryQueueIsServed(t *testing.T) {
 		})
 	}
 }
+
+func TestTheTwoQueuesOfAChannelAreOneLine(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	queues := []queue{{title: "Workflows"}, {title: "Email"}, {title: "Email"}}
+	served := pollers{count: 1, last: now}
+	a := workerAnswer(queues, []pollers{served, served, {count: 1, last: now.Add(-time.Minute)}}, now)
+	if len(a.Facts) != 2 || !a.Facts[1].At.Equal(now.Add(-time.Minute)) {
+		t.Errorf("got %+v", a.Facts)
+	}
+	if a := workerAnswer(queues, []pollers{served, served, {}}, now); len(a.Facts) != 2 || a.Facts[1].Value != "nobody asks for tasks" {
+		t.Errorf("got %+v", a.Facts)
+	}
+}
