@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
@@ -19,6 +21,8 @@ const StaticPath = "/static/"
 type file struct {
 	content     []byte
 	contentType string
+	// packed is the content under gzip; nil where that saves nothing. It holds no secret, so that its length tells none.
+	packed []byte
 	// version is a part of the content's hash: a page asks for exactly the file that it was made with.
 	version string
 }
@@ -38,7 +42,7 @@ func readStatic() static {
 		}
 		hash := sha256.Sum256(content)
 		s[strings.TrimPrefix(name, "static/")] = file{
-			content: content, contentType: contentType(name), version: hex.EncodeToString(hash[:6]),
+			content: content, packed: packed(content), contentType: contentType(name), version: hex.EncodeToString(hash[:6]),
 		}
 		return nil
 	})
@@ -46,6 +50,20 @@ func readStatic() static {
 		panic(err) // they are embedded
 	}
 	return s
+}
+
+// packed compresses a text.
+func packed(content []byte) []byte {
+	var small bytes.Buffer
+	w, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
+	if err != nil {
+		panic(err) // the level is one
+	}
+	_, _ = w.Write(content) // a buffer takes everything
+	if err := w.Close(); err != nil || small.Len() >= len(content) {
+		return nil
+	}
+	return small.Bytes()
 }
 
 // contentType does not leave the common ones to the machine's own table.
@@ -89,6 +107,12 @@ func (r *Renderer) Static(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	if c.GetHeader("If-None-Match") == `"`+f.version+`"` {
 		c.Status(http.StatusNotModified)
+		return
+	}
+	c.Header("Vary", "Accept-Encoding")
+	if f.packed != nil && strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+		c.Header("Content-Encoding", "gzip")
+		c.Data(http.StatusOK, f.contentType, f.packed)
 		return
 	}
 	c.Data(http.StatusOK, f.contentType, f.content)

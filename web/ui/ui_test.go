@@ -1,6 +1,8 @@
 package ui_test
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -123,6 +125,15 @@ func TestAStaticFileIsKeptOnlyUnderItsVersion(t *testing.T) {
 	}
 	if again := get("/static/console.css", "If-None-Match", plain.Header().Get("ETag")); again.Code != http.StatusNotModified {
 		t.Errorf("unchanged: %d", again.Code)
+	}
+	small := get(versioned, "Accept-Encoding", "br, gzip")
+	unpacked, err := gzip.NewReader(small.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(unpacked)
+	if err != nil || string(content) != get(versioned).Body.String() || small.Header().Get("Content-Encoding") != "gzip" {
+		t.Errorf("under gzip it is another file: %v, %v", err, small.Header())
 	}
 	for _, path := range []string{"/static/nothing.css", "/static/../ui.go", "/static/", "/static/%2e%2e/ui.go"} {
 		if answer := get(path); answer.Code == http.StatusOK {
