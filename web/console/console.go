@@ -76,6 +76,9 @@ type Console struct {
 	errors        store.Errors
 	events        store.Events
 	lists         store.Lists
+	users         account.Users
+	sessions      account.Sessions
+	tokens        account.Tokens
 }
 
 // New gives a console on the database of config.
@@ -103,6 +106,9 @@ func New(config Config) *Console {
 		errors:        store.Errors{DB: config.DB},
 		events:        store.Events{DB: config.DB},
 		lists:         store.Lists{DB: config.DB},
+		users:         account.Users{DB: config.DB},
+		sessions:      account.Sessions{DB: config.DB},
+		tokens:        account.Tokens{DB: config.DB},
 	}
 }
 
@@ -119,6 +125,10 @@ func (s *Console) Routes() []Route {
 	var all []Route
 	for _, area := range [][]Route{
 		s.dashboardRoutes(),
+		s.accountRoutes(),
+		s.userRoutes(),
+		s.tokenRoutes(),
+		s.auditRoutes(),
 		s.notificationFormRoutes(),
 		s.deliveriesRoutes(),
 		s.eventsRoutes(),
@@ -156,7 +166,7 @@ func (s *Console) page(c *gin.Context, p *ui.Page) *ui.Page {
 		p.Flash = s.config.Access.PopFlash(c)
 	}
 	p.Links = s.navigation(p.Person)
-	p.Zone, p.Now = ui.ZoneOf(c), time.Now()
+	p.Zone, p.Now = zone(c), time.Now()
 	p.Theme = ui.ThemeOf(c)
 	p.Development = s.config.Access.Development(c)
 	p.TemporalUI, p.WorkflowLink, p.TemporalUp = s.config.TemporalUI, s.config.WorkflowLink, s.config.TemporalUp()
