@@ -1,4 +1,5 @@
-// Command web is the web app: the REST API, health, metrics, and the relay that starts workflows.
+// Command web is the web app: the console, the REST API, health, metrics, and the relay that starts workflows. "web invite"
+// makes a link with which somebody sets their password.
 package main
 
 import (
@@ -15,13 +16,17 @@ import (
 	"github.com/silquetech/silque-notifications/web/app"
 )
 
-func main() { os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stderr)) }
+func main() { os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) }
 
 // run gives the exit code: 0 after a stop, 1 when it could not run, 2 for wrong usage.
-func run(ctx context.Context, arguments, environ []string, stderr io.Writer) int {
+func run(ctx context.Context, arguments, environ []string, stdout, stderr io.Writer) int {
+	if len(arguments) > 0 && arguments[0] == "invite" {
+		return runInvite(ctx, arguments[1:], environ, stdout, stderr)
+	}
 	return wiring.Program{
-		Name:  "web",
-		About: "serves the REST API, health and metrics, and starts the workflows of events.",
+		Name: "web",
+		About: "serves the console, the REST API, health and metrics, and starts the workflows of events.\n" +
+			"\"web invite -help\" tells how to let somebody in.",
 		Addr:  func(settings *config.Config) string { return settings.Notify.Addr },
 		Serve: serve,
 	}.Run(ctx, arguments, environ, stderr)
@@ -42,6 +47,14 @@ func serve(ctx context.Context, settings *config.Config, environ []string, stder
 		return err
 	}
 	defer func() { _ = store.Close(db) }()
+	access, err := webapp.Access(settings, db, log, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = access.Close(context.WithoutCancel(ctx)) }()
+	if err := tellFirst(ctx, db, log); err != nil {
+		return err
+	}
 	temporal, err := wiring.Dial(environ, log)
 	if err != nil {
 		return err
@@ -50,5 +63,7 @@ func serve(ctx context.Context, settings *config.Config, environ []string, stder
 	registered := wiring.RegisterInBackground(ctx, temporal, log)
 	defer registered()
 	log.Info("The web app listens", "addr", listener.Addr().String())
-	return app.New(webapp.Config(settings, db, temporal, log)).Run(ctx, listener)
+	parts := webapp.Config(settings, db, temporal, log)
+	parts.Access = access
+	return app.New(parts).Run(ctx, listener)
 }

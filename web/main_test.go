@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -16,7 +17,7 @@ func ran(ctx context.Context, t *testing.T, arguments string, environ ...string)
 	var out strings.Builder
 	environ = append([]string{"DATABASE_URL=sqlite://" + filepath.Join(t.TempDir(), "test.db"), "TEMPORAL_ADDRESS=127.0.0.1:1",
 		"TEMPORAL_CONFIG_FILE=" + filepath.Join(t.TempDir(), "none.toml")}, environ...)
-	code = run(ctx, strings.Fields(arguments), environ, &out)
+	code = run(ctx, strings.Fields(arguments), environ, io.Discard, &out)
 	return code, out.String()
 }
 

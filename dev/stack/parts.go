@@ -68,6 +68,9 @@ func (s *Stack) watchShop(ctx context.Context) error {
 		return fmt.Errorf("demo shop: %w", err)
 	}
 	s.plugin = notify.New(notify.Options{Logger: s.log, SkipMigrations: true, SkipNotify: true, AfterCommit: func() { s.app.Nudge() }})
+	if err := s.letIn(); err != nil {
+		return err
+	}
 	s.app = s.newApp()
 	if err := s.db.Use(s.plugin); err != nil {
 		return err
@@ -97,14 +100,24 @@ func (s *Stack) seedNotifications(ctx context.Context) error {
 	return s.plugin.Refresh(ctx)
 }
 
+// letIn makes the sign-in, which lets everyone on this machine in as an admin.
+func (s *Stack) letIn() error {
+	access, err := webapp.Access(s.settings, s.db, s.log, true)
+	if err != nil {
+		return err
+	}
+	s.access = access
+	s.atStop(access.Close)
+	return nil
+}
+
 func (s *Stack) newApp() *app.App {
 	demo := shop.New(s.db, s.log)
 	config := webapp.Config(s.settings, s.db, s.temporal, s.log)
 	config.APIToken = s.Token()
 	config.OnRuleChange = s.rulesChanged
 	config.Checks = map[string]app.Check{"worker": s.workerReady}
-	config.Access = openAccess{}
-	config.Development = "Development: you are signed in as admin, without a password. No message leaves this machine."
+	config.Access = s.access
 	config.Elsewhere = []ui.Link{{Path: "/demo", Name: "Demo shop"}, {Path: "/sandbox", Name: "Sandbox inbox"}, {Path: "/start", Name: "Things to try"}}
 	config.Pages = func(r *gin.Engine) {
 		s.sandbox.Routes(r)

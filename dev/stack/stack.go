@@ -23,6 +23,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/internal/wiring"
 	"github.com/silquetech/silque-notifications/notify"
+	"github.com/silquetech/silque-notifications/web/access"
 	"github.com/silquetech/silque-notifications/web/app"
 )
 
@@ -52,6 +53,7 @@ type Stack struct {
 	ui       *temporalui.Server
 	sandbox  *sandbox.Sandbox
 	plugin   *notify.Plugin
+	access   *access.Access
 	app      *app.App
 
 	// letGo ends the hand-overs that hang in the sandbox.

@@ -13,7 +13,8 @@ import (
 	"github.com/silquetech/silque-notifications/internal/audit"
 )
 
-// The values of a session that its row shows too.
+// The values of a session that its row shows too. All are texts; only SessionSeen, the time of the last request, is an
+// int64 of microseconds since 1970.
 const (
 	SessionID      = "id"
 	SessionUser    = "user"
@@ -72,9 +73,9 @@ func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, expi
 	}
 	text := func(name string) string { value, _ := values[name].(string); return value }
 	now := clock(s.Now)
-	seen, ok := values[SessionSeen].(time.Time)
-	if !ok {
-		seen = now
+	seen := now
+	if microseconds, ok := values[SessionSeen].(int64); ok {
+		seen = time.UnixMicro(microseconds)
 	}
 	row := Session{
 		Token: token, ID: text(SessionID), UserID: text(SessionUser), Data: data, Address: text(SessionAddress), Client: text(SessionClient),

@@ -178,6 +178,15 @@ func (s Tokens) List(ctx context.Context, cursor string) (tokens []Token, next s
 	return tokens, next, nil
 }
 
+// Get reads one token, or gives ErrNotFound.
+func (s Tokens) Get(ctx context.Context, id string) (*Token, error) {
+	token := new(Token)
+	if err := session(s.DB).WithContext(ctx).Take(token, "id = ?", id).Error; err != nil {
+		return nil, found("token", err)
+	}
+	return token, nil
+}
+
 // MadeBy counts the tokens that somebody made and that still open something.
 func (s Tokens) MadeBy(ctx context.Context, email string) (int64, error) {
 	var count int64

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/internal/account"
 	"github.com/silquetech/silque-notifications/internal/preview"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
@@ -22,13 +23,11 @@ const prefix = "/api/v1"
 // defaultMaxBody is the largest request body in bytes: a row with its snapshots, never a file.
 const defaultMaxBody = 1 << 20
 
-// changedBy names the API in the history of notifications.
-const changedBy = "api"
-
 // Config is what the API works with. DB and Addresses are needed; the rest may stay empty.
 type Config struct {
 	DB *gorm.DB
-	// Token is the bearer token that every call but openapi.json must carry. Empty refuses them all.
+	// Token is a bearer token that opens every call. Empty: only the tokens that admins make open something, each what its
+	// scopes say.
 	Token string
 	// Addresses brings addresses into their channel's normal form.
 	Addresses rule.Addresses
@@ -56,6 +55,7 @@ type API struct {
 	errors        store.Errors
 	events        store.Events
 	lists         store.Lists
+	tokens        account.Tokens
 }
 
 // New gives an API on the database of config.
@@ -83,6 +83,7 @@ func New(config Config) *API {
 		errors:        store.Errors{DB: config.DB},
 		events:        store.Events{DB: config.DB},
 		lists:         store.Lists{DB: config.DB},
+		tokens:        account.Tokens{DB: config.DB},
 	}
 }
 

@@ -55,7 +55,7 @@ func (a *API) createList(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.lists.Create(c.Request.Context(), l, changedBy); err != nil {
+	if err := a.lists.Create(c.Request.Context(), l, actor(c)); err != nil {
 		return nameTaken(err)
 	}
 	c.Header("Location", c.FullPath()+"/"+l.ID)
@@ -76,7 +76,7 @@ func (a *API) replaceList(c *gin.Context) error {
 		return err
 	}
 	l.ID = id
-	if err := a.lists.Update(c.Request.Context(), l, changedBy); err != nil {
+	if err := a.lists.Update(c.Request.Context(), l, actor(c)); err != nil {
 		return nameTaken(err)
 	}
 	return answer(c, http.StatusOK, l)
@@ -89,7 +89,7 @@ func (a *API) deleteList(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	err = a.lists.Delete(ctx, id, changedBy)
+	err = a.lists.Delete(ctx, id, actor(c))
 	if errors.Is(err, store.ErrListInUse) {
 		return &failure{status: http.StatusConflict, code: "list_in_use",
 			message: "a notification names this list: change its recipients first"}

@@ -61,7 +61,7 @@ func (a *API) createNotification(c *gin.Context) error {
 	}
 	ctx := c.Request.Context()
 	n := in.notification(true)
-	if err := a.book.Create(ctx, n, changedBy); err != nil {
+	if err := a.book.Create(ctx, n, actor(c)); err != nil {
 		return named(err, "")
 	}
 	c.Header("Location", c.FullPath()+"/"+n.ID)
@@ -86,7 +86,7 @@ func (a *API) replaceNotification(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	err = a.book.Replace(ctx, n, rules.Replacing{From: version, KeepActive: in.Active == nil}, changedBy)
+	err = a.book.Replace(ctx, n, rules.Replacing{From: version, KeepActive: in.Active == nil}, actor(c))
 	if errors.Is(err, rules.ErrVersionConflict) {
 		return &failure{status: http.StatusPreconditionFailed, code: "version_conflict",
 			message: "the notification has been changed since that version: read it again, and send your change on top of it"}
@@ -118,7 +118,7 @@ func (a *API) deleteNotification(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	if err := a.book.Delete(ctx, id, changedBy); err != nil {
+	if err := a.book.Delete(ctx, id, actor(c)); err != nil {
 		return err
 	}
 	return noContent(c)
@@ -131,7 +131,7 @@ func (a *API) duplicateNotification(c *gin.Context) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	n, err := a.book.Duplicate(ctx, id, changedBy)
+	n, err := a.book.Duplicate(ctx, id, actor(c))
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (a *API) setActive(c *gin.Context, active bool) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	changed, err := a.book.SetActive(ctx, in.IDs, active, changedBy)
+	changed, err := a.book.SetActive(ctx, in.IDs, active, actor(c))
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (f retryFilter) filter() store.DeliveryFilter {
 // retry asks for another hand-over of each delivery that has failed.
 func (a *API) retry(c *gin.Context, ids []string) (retried, error) {
 	r := retry.Retries{DB: a.config.DB, Nudge: a.config.Nudge}
-	result, err := r.Deliveries(c.Request.Context(), ids, retry.By{Actor: changedBy, Source: outbox.FromAPI})
+	result, err := r.Deliveries(c.Request.Context(), ids, retry.By{Actor: actor(c), Source: outbox.FromAPI})
 	if err != nil {
 		return retried{}, err
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/retry"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/web/access"
 	"github.com/silquetech/silque-notifications/web/api"
 	"github.com/silquetech/silque-notifications/web/console"
 	"github.com/silquetech/silque-notifications/web/ui"
@@ -59,14 +60,15 @@ type Config struct {
 	// Pages mounts more routes; it may be nil.
 	Pages func(r *gin.Engine)
 	// Access says who may use the console; without it, there is none.
-	Access console.Access
+	Access *access.Access
+	// TrustedProxies are those whose X-Forwarded-For is believed.
+	TrustedProxies []string
 	// WorkflowLink gives a workflow's page in Temporal Web UI, which is at TemporalUI.
 	WorkflowLink func(workflowID string) string
 	TemporalUI   string
-	// Development is a line about the development sign-in, Elsewhere further pages to link to; empty in production.
-	Development string
-	Elsewhere   []ui.Link
-	Log         *slog.Logger
+	// Elsewhere are further pages to link to; empty in production.
+	Elsewhere []ui.Link
+	Log       *slog.Logger
 }
 
 // Check says whether a part works; its error is shown at /readyz.
@@ -177,7 +179,11 @@ func (a *App) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
-	_ = engine.SetTrustedProxies(nil) // nothing here believes a forwarded address
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := engine.SetTrustedProxies(a.config.TrustedProxies); err != nil {
+		_ = engine.SetTrustedProxies(nil) // the settings have been checked; without them, nobody's is believed
+		a.config.Log.Error("No proxy is trusted", "error", err)
+	}
 	engine.Use(a.recovered, hardened)
 
 	engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
@@ -205,8 +211,9 @@ func (a *App) console(engine *gin.Engine) []gin.HandlerFunc {
 		DB: a.config.DB, Access: a.config.Access, Addresses: a.config.Addresses, Rules: a.config.Rules,
 		Rows: store.Rows{DB: a.config.DB}, OnRuleChange: a.rulesChanged, Nudge: a.Nudge,
 		WorkflowLink: a.config.WorkflowLink, TemporalUI: a.config.TemporalUI, TemporalUp: a.temporalUp, Health: a.health,
-		Development: a.config.Development, Elsewhere: a.config.Elsewhere, Log: a.config.Log,
+		Elsewhere: a.config.Elsewhere, Log: a.config.Log,
 	})
+	a.config.Access.Register(engine)
 	pages.Register(engine)
 	return pages.NoRoute()
 }

@@ -30,6 +30,16 @@ type Access interface {
 	// PutFlash keeps a line for the next page of this session, and PopFlash takes it.
 	PutFlash(c *gin.Context, f ui.Flash)
 	PopFlash(c *gin.Context) *ui.Flash
+	// Development is a line about a sign-in without a password for the top of each page; empty in production.
+	Development(c *gin.Context) string
+	// SessionID names the session of this request among its user's, and Keep lets it go on after the user has set another
+	// password, which ends the rest.
+	SessionID(c *gin.Context) string
+	Keep(c *gin.Context, user *account.User) error
+	// Attempt counts one try to prove who somebody is; when it is one too many it says how long to wait.
+	Attempt(c *gin.Context, email string) (wait time.Duration, allowed bool)
+	// URL gives the address of a page, for a link that leaves it.
+	URL(c *gin.Context, path string) string
 }
 
 // Config is what the console works with.
@@ -51,11 +61,9 @@ type Config struct {
 	TemporalUp func() bool
 	// Health is what the parts say of themselves; nil means that none can be asked.
 	Health *health.Monitor
-	// Development is a line about the development sign-in for the top of each page; Elsewhere are further pages to link
-	// to, such as the demo shop. Both are empty in production.
-	Development string
-	Elsewhere   []ui.Link
-	Log         *slog.Logger
+	// Elsewhere are further pages to link to, such as the demo shop; empty in production.
+	Elsewhere []ui.Link
+	Log       *slog.Logger
 }
 
 // Console answers with pages. Make one with New.
@@ -68,6 +76,9 @@ type Console struct {
 	errors        store.Errors
 	events        store.Events
 	lists         store.Lists
+	users         account.Users
+	sessions      account.Sessions
+	tokens        account.Tokens
 }
 
 // New gives a console on the database of config.
@@ -95,6 +106,9 @@ func New(config Config) *Console {
 		errors:        store.Errors{DB: config.DB},
 		events:        store.Events{DB: config.DB},
 		lists:         store.Lists{DB: config.DB},
+		users:         account.Users{DB: config.DB},
+		sessions:      account.Sessions{DB: config.DB},
+		tokens:        account.Tokens{DB: config.DB},
 	}
 }
 
@@ -111,6 +125,10 @@ func (s *Console) Routes() []Route {
 	var all []Route
 	for _, area := range [][]Route{
 		s.dashboardRoutes(),
+		s.accountRoutes(),
+		s.userRoutes(),
+		s.tokenRoutes(),
+		s.auditRoutes(),
 		s.notificationFormRoutes(),
 		s.deliveriesRoutes(),
 		s.eventsRoutes(),
@@ -149,8 +167,8 @@ func (s *Console) page(c *gin.Context, p *ui.Page) *ui.Page {
 	}
 	p.Links = s.navigation(p.Person)
 	p.Zone, p.Now = zone(c), time.Now()
-	p.Theme = theme(c)
-	p.Development = s.config.Development
+	p.Theme = ui.ThemeOf(c)
+	p.Development = s.config.Access.Development(c)
 	p.TemporalUI, p.WorkflowLink, p.TemporalUp = s.config.TemporalUI, s.config.WorkflowLink, s.config.TemporalUp()
 	return p
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/silquetech/silque-notifications/internal/account"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
@@ -59,7 +60,7 @@ func (s *Console) refuse(c *gin.Context, err error) {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &f):
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, account.ErrNotFound):
 		f = errNotThere
 	case errors.As(err, &large):
 		f = &failure{status: http.StatusRequestEntityTooLarge, code: "too_large", title: "This is too large",

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
@@ -30,11 +31,16 @@ type signedIn struct {
 	flash  *ui.Flash
 }
 
-func (*signedIn) Guard() []gin.HandlerFunc              { return nil }
-func (a *signedIn) Person(*gin.Context) *ui.Person      { return a.person }
-func (*signedIn) Token(*gin.Context) string             { return "token" }
-func (a *signedIn) PutFlash(_ *gin.Context, f ui.Flash) { a.flash = &f }
-func (a *signedIn) PopFlash(*gin.Context) (f *ui.Flash) { f, a.flash = a.flash, nil; return f }
+func (*signedIn) Guard() []gin.HandlerFunc                           { return nil }
+func (a *signedIn) Person(*gin.Context) *ui.Person                   { return a.person }
+func (*signedIn) Token(*gin.Context) string                          { return "token" }
+func (a *signedIn) PutFlash(_ *gin.Context, f ui.Flash)              { a.flash = &f }
+func (a *signedIn) PopFlash(*gin.Context) (f *ui.Flash)              { f, a.flash = a.flash, nil; return f }
+func (*signedIn) Development(*gin.Context) string                    { return "" }
+func (*signedIn) SessionID(*gin.Context) string                      { return "this session" }
+func (*signedIn) Keep(*gin.Context, *account.User) error             { return nil }
+func (*signedIn) Attempt(*gin.Context, string) (time.Duration, bool) { return 0, true }
+func (*signedIn) URL(_ *gin.Context, path string) string             { return "https://notify.example.com" + path }
 func (a *signedIn) said() string {
 	if a.flash == nil {
 		return ""

@@ -26,22 +26,5 @@ func (s *Console) navigation(person *ui.Person) []ui.Group {
 	return groups
 }
 
-// zone is the reader's time zone, which the browser names in a cookie; UTC when it does not, or names none that is known.
-func zone(c *gin.Context) *time.Location {
-	name, err := c.Cookie("silque_zone")
-	if err != nil || name == "" || name == "Local" {
-		return time.UTC
-	}
-	if location, err := time.LoadLocation(name); err == nil {
-		return location
-	}
-	return time.UTC
-}
-
-// theme is light or dark when the reader has chosen one.
-func theme(c *gin.Context) string {
-	if chosen, err := c.Cookie("silque_theme"); err == nil && (chosen == "light" || chosen == "dark") {
-		return chosen
-	}
-	return ""
-}
+// zone is the reader's time zone.
+func zone(c *gin.Context) *time.Location { return ui.ZoneOf(c) }

@@ -7,9 +7,11 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/internal/account"
 	"github.com/silquetech/silque-notifications/internal/address"
 	"github.com/silquetech/silque-notifications/internal/config"
 	"github.com/silquetech/silque-notifications/internal/wiring"
+	"github.com/silquetech/silque-notifications/web/access"
 	"github.com/silquetech/silque-notifications/web/app"
 )
 
@@ -19,7 +21,18 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 		DB: db, Temporal: t, TaskQueue: c.Notify.TaskQueue, BatchMax: c.Notify.BatchMax, APIToken: c.Notify.APIToken,
 		Addresses: address.Normalizer{DefaultRegion: c.Notify.DefaultRegion}, Rules: wiring.Rules(c),
 		Schedules: t.ScheduleClient(), AlertInterval: c.Rules.AlertInterval, Retention: c.Notify.Retention, Log: log,
-		WorkflowLink: wiring.WorkflowLink(c.Notify.UIURL, t.Namespace), TemporalUI: c.Notify.UIURL,
+		TrustedProxies: c.Access.TrustedProxies, WorkflowLink: wiring.WorkflowLink(c.Notify.UIURL, t.Namespace), TemporalUI: c.Notify.UIURL,
 		Probes: wiring.Probes(c, db, t),
 	}
+}
+
+// Access makes the sign-in that the settings describe. The caller closes it.
+func Access(c *config.Config, db *gorm.DB, log *slog.Logger, development bool) (*access.Access, error) {
+	return access.New(access.Options{
+		DB: db, PublicURL: c.Access.PublicURL, Development: development, Log: log,
+		OIDC: access.OIDC{
+			Issuer: c.Access.OIDCIssuer, ClientID: c.Access.OIDCClientID, ClientSecret: c.Access.OIDCClientSecret,
+			Name: c.Access.OIDCName, DefaultRole: account.Role(c.Access.OIDCDefaultRole),
+		},
+	})
 }

@@ -1,0 +1,117 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/silquetech/silque-notifications/internal/account"
+	"github.com/silquetech/silque-notifications/web/ui"
+)
+
+func (s *Console) tokenRoutes() []Route {
+	return []Route{
+		{http.MethodGet, "/tokens", account.Admin, (*Console).listTokens},
+		{http.MethodPost, "/tokens", account.Admin, (*Console).createToken},
+		{http.MethodGet, "/tokens/:id/revoke", account.Admin, (*Console).confirmRevoke},
+		{http.MethodPost, "/tokens/:id/revoke", account.Admin, (*Console).revokeToken},
+	}
+}
+
+// tokensView is the list with the form that makes one.
+type tokensView struct {
+	Tokens []shownToken
+	Next   string
+	// Name, Chosen, Days and Wrong are what was sent, and what is wrong with it.
+	Name   string
+	Chosen map[string]bool
+	Days   int
+	Wrong  string
+}
+
+// shownToken is a token with what it is worth now.
+type shownToken struct {
+	account.Token
+	State string
+}
+
+// Open says whether it opens anything.
+func (t shownToken) Open() bool { return t.State == "active" }
+
+func shown(t account.Token) shownToken {
+	switch {
+	case t.RevokedAt != nil:
+		return shownToken{t, "revoked"}
+	case t.Expired(time.Now()):
+		return shownToken{t, "expired"}
+	default:
+		return shownToken{t, "active"}
+	}
+}
+
+// defaultDays is how long a token lives unless somebody decides otherwise.
+const defaultDays = 90
+
+func (s *Console) listTokens(c *gin.Context) error {
+	return s.tokensPage(c, http.StatusOK, tokensView{Chosen: map[string]bool{}, Days: defaultDays})
+}
+
+func (s *Console) tokensPage(c *gin.Context, status int, v tokensView) error {
+	tokens, next, err := s.tokens.List(c.Request.Context(), c.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	v.Next = next
+	for _, t := range tokens {
+		v.Tokens = append(v.Tokens, shown(t))
+	}
+	return s.show(c, status, "tokens", &ui.Page{Title: "API tokens", Area: "/tokens", Styles: []string{"access.css"}, Data: v})
+}
+
+// createToken answers with the token itself, which is shown once.
+func (s *Console) createToken(c *gin.Context) error {
+	v := tokensView{Name: c.PostForm("name"), Chosen: map[string]bool{}}
+	var scopes []account.Scope
+	for _, scope := range c.PostFormArray("scope") {
+		v.Chosen[scope] = true
+		scopes = append(scopes, account.Scope(scope))
+	}
+	var expires *time.Time
+	if days, err := strconv.Atoi(c.PostForm("days")); err == nil && days > 0 && days <= 3660 {
+		v.Days = days
+		end := time.Now().AddDate(0, 0, days)
+		expires = &end
+	}
+	token, secret, err := s.tokens.Create(c.Request.Context(), v.Name, scopes, expires, s.config.Access.Person(c).Email)
+	switch {
+	case errors.Is(err, account.ErrTokenName):
+		v.Wrong = "Give the token a name of 1 to 60 characters that no other active token has."
+	case errors.Is(err, account.ErrTokenScopes):
+		v.Wrong = "Choose what the token may do."
+	case err != nil:
+		return err
+	default:
+		return s.show(c, http.StatusOK, "token_made", &ui.Page{Title: "The token " + token.Name, Area: "/tokens", Styles: []string{"access.css"},
+			Data: map[string]any{"Token": token, "Secret": secret, "API": s.config.Access.URL(c, "/api/v1")}})
+	}
+	return s.tokensPage(c, http.StatusUnprocessableEntity, v)
+}
+
+func (s *Console) confirmRevoke(c *gin.Context) error {
+	token, err := s.tokens.Get(c.Request.Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return s.show(c, http.StatusOK, "token_revoke", &ui.Page{Title: "Revoke " + token.Name + "?", Area: "/tokens", Data: shown(*token)})
+}
+
+func (s *Console) revokeToken(c *gin.Context) error {
+	token, err := s.tokens.Revoke(c.Request.Context(), c.Param("id"), s.config.Access.Person(c).Email)
+	if err != nil {
+		return err
+	}
+	return s.done(c, "/tokens", ui.Flash{Text: "The token " + token.Name + " is revoked: calls that carry it are refused from now on."})
+}
