@@ -68,6 +68,7 @@ type Console struct {
 	errors        store.Errors
 	events        store.Events
 	lists         store.Lists
+	imports       importJobs
 }
 
 // New gives a console on the database of config.
@@ -116,6 +117,9 @@ func (s *Console) Routes() []Route {
 		s.eventsRoutes(),
 		s.errorsRoutes(),
 		s.healthRoutes(),
+		s.notificationsRoutes(),
+		s.listsRoutes(),
+		s.modelsRoutes(),
 	} {
 		all = append(all, area...)
 	}
