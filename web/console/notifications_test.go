@@ -392,7 +392,7 @@ func TestADryRunShowsWhatWouldHappenToEach(t *testing.T) {
 		v.holds(v.page(path), "stays as it is here", "<b>1</b> different here", "Nothing to import", "1 difference", "&lt;script&gt;")
 		v.holds(v.page(path+"?existing=overwrite&activate=1"), "is replaced", "Import: 1 to write")
 		path = v.upload(strings.Replace(file, "doc.email", "doc.gone", 1)).Header().Get("Location")
-		v.holds(v.page(path+"?existing=overwrite"), "cannot be here", "Recipients", "Nothing to import")
+		v.holds(v.page(path+"?existing=overwrite"), "cannot be here", "Recipients", "Cannot be imported as it is")
 		if answer := v.post(path, "existing", "overwrite"); answer.Code != http.StatusUnprocessableEntity {
 			t.Errorf("an invalid file: %d", answer.Code)
 		}
