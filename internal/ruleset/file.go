@@ -76,13 +76,25 @@ func Recognises(content []byte) bool {
 
 // Read reads a file whole, or gives a FormatError, or the reader's own error.
 func Read(r io.Reader) (*File, error) {
-	content, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	content, err := Content(r)
 	if err != nil {
 		return nil, err
 	}
+	return Parse(content)
+}
+
+// Content reads the bytes of a file, MaxSize at most: more are a FormatError.
+func Content(r io.Reader) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err == nil && len(content) > MaxSize {
+		err = wrong("it is larger than %d MiB", MaxSize>>20)
+	}
+	return content, err
+}
+
+// Parse reads the content of a file, or gives a FormatError.
+func Parse(content []byte) (*File, error) {
 	switch {
-	case len(content) > MaxSize:
-		return nil, wrong("it is larger than %d MiB", MaxSize>>20)
 	case len(bytes.TrimSpace(content)) == 0:
 		return nil, wrong("it is empty")
 	case !utf8.Valid(content):

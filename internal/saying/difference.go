@@ -173,3 +173,15 @@ func unlessZero(n int, unit string) string {
 	}
 	return strconv.Itoa(n) + unit
 }
+
+// Label is the form's word for a field of the API, such as recipients[2].address.
+func Label(field string) string {
+	name, _, _ := strings.Cut(field, "[")
+	name, _, _ = strings.Cut(name, ".")
+	for _, p := range parts {
+		if p.field == name {
+			return p.label
+		}
+	}
+	return strings.ToUpper(name[:min(1, len(name))]) + spaced(name[min(1, len(name)):])
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 
@@ -185,6 +186,9 @@ func (o notificationOrder) after(query *gorm.DB, cursor string) (*gorm.DB, error
 		sign = "<"
 	}
 	if o.column == "" {
+		if !utf8.ValidString(cursor) || strings.ContainsRune(cursor, 0) {
+			return nil, ErrBadCursor // Postgres takes neither
+		}
 		return query.Where("id "+sign+" ?", cursor), nil
 	}
 	text, err := base64.RawURLEncoding.DecodeString(cursor)

@@ -79,6 +79,7 @@ type Console struct {
 	users         account.Users
 	sessions      account.Sessions
 	tokens        account.Tokens
+	imports       importJobs
 }
 
 // New gives a console on the database of config.
@@ -134,6 +135,9 @@ func (s *Console) Routes() []Route {
 		s.eventsRoutes(),
 		s.errorsRoutes(),
 		s.healthRoutes(),
+		s.notificationsRoutes(),
+		s.listsRoutes(),
+		s.modelsRoutes(),
 	} {
 		all = append(all, area...)
 	}

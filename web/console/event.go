@@ -60,7 +60,7 @@ func compared(m *catalog.Model, oldDoc, doc outbox.Snapshot) (changed, same []ch
 	for _, name := range namesOf(m, before, after) {
 		was, hadOld := before[name]
 		is, hasNew := after[name]
-		f := changedField{Name: name, Old: shown(was), New: shown(is), OldMissing: !hadOld, NewMissing: !hasNew}
+		f := changedField{Name: name, Old: shownValue(was), New: shownValue(is), OldMissing: !hadOld, NewMissing: !hasNew}
 		if m != nil {
 			if field, ok := m.Field(name); ok && field.Label != name {
 				f.Label = field.Label
@@ -117,7 +117,7 @@ func compact(raw json.RawMessage) []byte {
 	return b.Bytes()
 }
 
-func shown(raw json.RawMessage) string {
+func shownValue(raw json.RawMessage) string {
 	var text string
 	if json.Unmarshal(raw, &text) != nil || string(raw) == "null" {
 		text = string(compact(raw))

@@ -104,11 +104,11 @@ func dict(pairs ...any) (map[string]any, error) {
 
 // tones say how the states of deliveries, events, attempts and health look: their word is always written beside the colour.
 var tones = map[string]string{
-	"sent": "good", "delivered": "good", "ok": "good", "active": "good", "resolved": "good", "settled": "good",
+	"sent": "good", "delivered": "good", "ok": "good", "active": "good", "resolved": "good", "settled": "good", "new": "good",
 	"pending": "calm", "sending": "busy", "started": "busy",
 	"failed": "bad", "permanent": "bad", "down": "bad", "invalid": "bad",
-	"unknown": "warn", "temporary": "warn", "open": "warn", "warning": "warn",
-	"suppressed": "dull", "inactive": "dull", "off": "dull", "not configured": "dull",
+	"unknown": "warn", "temporary": "warn", "changed": "warn", "open": "warn", "warning": "warn",
+	"suppressed": "dull", "same": "dull", "inactive": "dull", "off": "dull", "not configured": "dull",
 }
 
 // state is a badge for a state.
