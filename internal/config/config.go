@@ -62,7 +62,7 @@ type Twilio struct {
 type Notify struct {
 	Addr          string        `env:"NOTIFY_ADDR" envDefault:"127.0.0.1:8080" desc:"Where the web app listens"`
 	HealthAddr    string        `env:"NOTIFY_HEALTH_ADDR" envDefault:"127.0.0.1:8081" desc:"Where the worker answers /healthz, /readyz and /metrics; empty: nowhere"`
-	APIToken      string        `env:"NOTIFY_API_TOKEN" secret:"true" desc:"Bearer token of the REST API, 16 characters or more; empty: the API refuses everything"`
+	APIToken      string        `env:"NOTIFY_API_TOKEN" secret:"true" desc:"Bearer token that opens all of the REST API, 16 characters or more; empty: only tokens that admins make in the console open it"`
 	RetryAttempts int           `env:"NOTIFY_RETRY_ATTEMPTS" envDefault:"3" desc:"Attempts to hand over a delivery, the first included"`
 	RetryInterval time.Duration `env:"NOTIFY_RETRY_INTERVAL" envDefault:"60s" desc:"Wait between two attempts"`
 	BatchMax      int           `env:"NOTIFY_BATCH_MAX" envDefault:"50" desc:"Events of one workflow at most when many wait, 1 to 50. 1: one workflow a change, always, at some 50 changes a second"`

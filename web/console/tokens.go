@@ -41,7 +41,7 @@ type shownToken struct {
 // Open says whether it opens anything.
 func (t shownToken) Open() bool { return t.State == "active" }
 
-func shown(t account.Token) shownToken {
+func tokenNow(t account.Token) shownToken {
 	switch {
 	case t.RevokedAt != nil:
 		return shownToken{t, "revoked"}
@@ -66,7 +66,7 @@ func (s *Console) tokensPage(c *gin.Context, status int, v tokensView) error {
 	}
 	v.Next = next
 	for _, t := range tokens {
-		v.Tokens = append(v.Tokens, shown(t))
+		v.Tokens = append(v.Tokens, tokenNow(t))
 	}
 	return s.show(c, status, "tokens", &ui.Page{Title: "API tokens", Area: "/tokens", Styles: []string{"access.css"}, Data: v})
 }
@@ -105,7 +105,7 @@ func (s *Console) confirmRevoke(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.show(c, http.StatusOK, "token_revoke", &ui.Page{Title: "Revoke " + token.Name + "?", Area: "/tokens", Data: shown(*token)})
+	return s.show(c, http.StatusOK, "token_revoke", &ui.Page{Title: "Revoke " + token.Name + "?", Area: "/tokens", Data: tokenNow(*token)})
 }
 
 func (s *Console) revokeToken(c *gin.Context) error {
