@@ -30,6 +30,10 @@ func runImport(ctx context.Context, settings *config.Config, arguments []string,
 func startImport(ctx context.Context, settings *config.Config, r django.Request, stdout, stderr io.Writer) error {
 	ctx, stop := wiring.UntilStopped(ctx)
 	defer stop()
+	own, in, err := ownFile(r.File, os.Stdin)
+	if err != nil {
+		return err
+	}
 	log := wiring.Logger(settings.Notify, stderr)
 	connect := wiring.Database
 	if r.DryRun {
@@ -40,7 +44,10 @@ func startImport(ctx context.Context, settings *config.Config, r django.Request,
 		return err
 	}
 	defer func() { _ = store.Close(db) }()
+	if own != nil {
+		return importOwn(ctx, db, settings, own, r, stdout)
+	}
 	return django.Run(ctx, django.Config{
-		DB: db, Addresses: address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion}, Rules: wiring.Rules(settings), In: os.Stdin, Out: stdout,
+		DB: db, Addresses: address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion}, Rules: wiring.Rules(settings), In: in, Out: stdout,
 	}, r)
 }

@@ -1,5 +1,5 @@
 // Command starter sends a test message, or fires an event for a row by hand, and tells what became of it. It also carries
-// notifications over from the Django app.
+// notifications over from the Django app, and to a file and back.
 package main
 
 import (
@@ -26,6 +26,9 @@ func run(ctx context.Context, arguments, environ []string, stdout, stderr io.Wri
 	}
 	if len(arguments) > 0 && arguments[0] == "import" {
 		return runImport(ctx, settings, arguments[1:], stdout, stderr)
+	}
+	if len(arguments) > 0 && arguments[0] == "export" {
+		return runExport(ctx, settings, arguments[1:], stdout, stderr)
 	}
 	request, err := trial.Parse(arguments, stderr, address.Normalizer{DefaultRegion: settings.Notify.DefaultRegion})
 	if err != nil {

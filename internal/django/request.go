@@ -16,6 +16,8 @@ type Request struct {
 	DryRun bool
 	// Mappings say which tables Django models are, where their names do not.
 	Mappings []Mapping
+	// Overwrite and Activate are about files of this program's own (starter export).
+	Overwrite, Activate bool
 }
 
 const usage = `starter import carries notifications and their recipients over from the Django app.
@@ -26,6 +28,9 @@ const usage = `starter import carries notifications and their recipients over fr
   starter import export.json --map shop.PurchaseOrder=purchases
                                                says which table a Django model is
   starter import -                             reads the export from standard input
+
+It also reads what "starter export FILE" or the console has written: all of it is imported or nothing, new notifications
+are inactive unless --activate, and what is here and different stays unless --overwrite.
 
 It needs the database (DATABASE_URL) and the models registered in it; neither Temporal nor a worker.
 Exit code: 0 all is here, 1 something could not be carried over, 2 wrong usage.
@@ -44,6 +49,8 @@ func Parse(arguments []string, stderr io.Writer) (r Request, err error) {
 	flags.Usage = func() { fmt.Fprint(stderr, usage); flags.PrintDefaults() }
 	flags.BoolVar(&r.DryRun, "dry-run", false, "show what would be done, and write nothing")
 	flags.Func("map", "`app.Model=table`: which table a Django model is; can be given several times", r.addMapping)
+	flags.BoolVar(&r.Overwrite, "overwrite", false, "replace notifications that are here and different; only for files of starter export")
+	flags.BoolVar(&r.Activate, "activate", false, "make them as active as the file says; only for files of starter export")
 	var files []string
 	for {
 		if err := flags.Parse(arguments); err != nil {
