@@ -94,7 +94,7 @@ type deliveryRow struct {
 	Title string
 }
 
-// May be retried by hand.
+// Retryable is whether a person may have it handed over again.
 func (d deliveryRow) Retryable() bool { return slices.Contains(store.Retryable, d.Status) }
 
 type deliveriesPage struct {

@@ -87,21 +87,22 @@ type chip struct{ Label, Value, Without string }
 
 // chips lists the filters in force, in the order of the labels: parameter, label, parameter, label.
 func (a asked) chips(values map[string]string, labels ...string) (chips []chip) {
-	for i := 0; i < len(labels); i += 2 {
-		value := a.text(labels[i])
+	for pair := range slices.Chunk(labels, 2) {
+		parameter, label := pair[0], pair[len(pair)-1]
+		value := a.text(parameter)
 		if value == "" {
 			continue
 		}
-		if said := values[labels[i]]; said != "" {
+		if said := values[parameter]; said != "" {
 			value = said
 		}
 		without := url.Values{}
 		for name, all := range a.query {
-			if name != labels[i] && name != "cursor" {
+			if name != parameter && name != "cursor" {
 				without[name] = all
 			}
 		}
-		chips = append(chips, chip{labels[i+1], value, "?" + without.Encode()})
+		chips = append(chips, chip{label, value, "?" + without.Encode()})
 	}
 	return chips
 }
