@@ -116,7 +116,7 @@ func (s *seeder) at(millis string) string {
 // numbers is a table n of whole numbers.
 func (s *seeder) numbers(from, until int) string {
 	if s.postgres {
-		return fmt.Sprintf("generate_series(%d, %d) AS numbers(n)", from, until-1)
+		return fmt.Sprintf("generate_series(%d::bigint, %d) AS numbers(n)", from, until-1)
 	}
 	return fmt.Sprintf("(WITH RECURSIVE c(n) AS (SELECT %d UNION ALL SELECT n + 1 FROM c WHERE n < %d) SELECT n FROM c) AS numbers", from, until-1)
 }
@@ -211,7 +211,7 @@ func (s *seeder) multiply(table, chosen string, changes map[string]string) error
 func (s *seeder) seedEvents() error {
 	millis := s.eventMillis("n")
 	told := s.ruleID(strings.ReplaceAll(s.ruleNumber(), "n", "(n / 3 * 4 + n % 3 * 2)"))
-	doc := `'{"id":' || n || ',"number":"N-' || n || '","status":"paid","amount":"' || n % 5000 || '.50","customer_id":' || n % 20000 || ',"note":"as usual"}'`
+	doc := `'{"id":' || n || ',"number":"N-' || n || '","status":"paid","amount":"' || (n % 5000) || '.50","customer_id":' || (n % 20000) || ',"note":"as usual"}'`
 	return s.fill("notify_events", s.events(), map[string]string{
 		"id": s.eventID("n"), "model": "CASE WHEN n % 10 < 7 THEN 'orders' WHEN n % 10 < 9 THEN 'customers' ELSE 'invoices' END",
 		"key": "CAST(n % 50000 AS TEXT)", "action": "CASE n % 5 WHEN 0 THEN 'create' WHEN 1 THEN 'delete' ELSE 'update' END",
@@ -238,7 +238,7 @@ func (s *seeder) seedDeliveries() error {
 		WHEN n %% 100 = 50 THEN 'suppressed' WHEN n %% 4 = 0 THEN 'delivered' ELSE 'sent' END`, s.deliveries-s.deliveries/10_000, failedOf)
 	return s.fill("notify_deliveries", s.deliveries, map[string]string{
 		"id": s.deliveryID("n"), "event_id": s.eventID(eventOf), "notification_id": s.ruleID(s.ruleNumber()), "notification_version": "1",
-		"channel": channelOf, "address": "CASE WHEN " + channelOf + " = 'email' THEN 'customer' || n * 7919 % 20000 || '@example.com' ELSE '+1202555' || (n * 7919 % 9000 + 1000) END",
+		"channel": channelOf, "address": "CASE WHEN " + channelOf + " = 'email' THEN 'customer' || (n * 7919 % 20000) || '@example.com' ELSE '+1202555' || (n * 7919 % 9000 + 1000) END",
 		"subject":   "'Order N-' || n || ' is paid'",
 		"body_text": "'Hello, your order N-' || n || ' was open and is paid now. We pack it today, and tell you when it leaves. Thank you for buying from us.'",
 		"body_html": "CASE WHEN " + channelOf + " = 'email' THEN '<h1>Order N-' || n || ' is paid</h1><p>We pack it today, and tell you when it leaves.</p>' ELSE '' END",

@@ -111,12 +111,14 @@ type errorsPage struct {
 	Groups  []errorGroup
 	Grouped bool
 	// More: there are older open errors than were grouped.
-	More   bool
-	Rows   []errorRow
-	Next   string
-	Window *windowed
-	By     string
-	Chips  []chip
+	More bool
+	// Further counts the groups that are not shown: all of their errors are older than those of the last one shown.
+	Further int
+	Rows    []errorRow
+	Next    string
+	Window  *windowed
+	By      string
+	Chips   []chip
 	// State is open, resolved or all; Newest is the newest error shown, so that none is resolved that nobody has seen.
 	State, Newest string
 	Sources       []string
@@ -140,10 +142,16 @@ func (s *Console) listErrors(c *gin.Context) error {
 	return s.show(c, http.StatusOK, "errors", &ui.Page{Title: "Errors", Area: "/errors", Styles: []string{"watch.css"}, Wide: true, Data: data})
 }
 
+// groupsShown bounds a page: of a thousand causes nobody reads the last.
+const groupsShown = 40
+
 func (s *Console) fillGroups(ctx context.Context, _ asked, data *errorsPage) error {
 	groups, more, err := s.errors.Groups(ctx)
 	if err != nil {
 		return err
+	}
+	if len(groups) > groupsShown {
+		data.Further, groups = len(groups)-groupsShown, groups[:groupsShown]
 	}
 	ids := make([]string, len(groups))
 	for i, g := range groups {
