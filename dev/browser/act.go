@@ -268,3 +268,9 @@ func text(v *accessibility.Value) string {
 	}
 	return s
 }
+
+// Has says whether a thing is there now, to be used.
+func (p *Page) Has(role, name string) (bool, error) {
+	all, err := p.things([]string{role})
+	return slices.ContainsFunc(all, func(n *accessibility.Node) bool { return text(n.Name) == name }), err
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -22,6 +23,7 @@ import (
 type watch struct {
 	mu      sync.Mutex
 	host    string
+	main    cdp.FrameID // the page itself, as opposed to frames in it
 	found   []string
 	under   map[network.RequestID]string // requests under way, by their address
 	last    time.Time                    // when a request began or ended
@@ -88,7 +90,13 @@ func (w *watch) see(event any) {
 
 func (w *watch) begins(e *network.EventRequestWillBeSent) {
 	w.last = time.Now()
-	if e.Type != network.ResourceTypeEventSource {
+	// A stream never ends. A frame that is loaded late may wait until someone scrolls to it; the others hold up the page
+	// itself.
+	frame := e.Type == network.ResourceTypeDocument && w.main != "" && e.FrameID != w.main
+	if e.Type == network.ResourceTypeDocument && w.main == "" {
+		w.main = e.FrameID
+	}
+	if e.Type != network.ResourceTypeEventSource && !frame {
 		w.under[e.RequestID] = e.Request.URL
 	}
 	u, err := url.Parse(e.Request.URL)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/silquetech/silque-notifications/dev/apiclient"
 )
@@ -23,7 +24,7 @@ var long = strings.Repeat("Donaudampfschifffahrt", 10)
 func (h *house) fill(ctx context.Context) error {
 	h.paths = map[string][]string{}
 	for _, part := range []func(context.Context) error{
-		h.fillNotifications, h.fillEvents, h.fillDeliveries, h.fillErrors,
+		h.fillNotifications, h.fillEvents, h.fillDeliveries, h.fillErrors, h.fillPeople,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -200,4 +201,17 @@ func (h *house) fillErrors(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// fillPeople adds a user and a token whose names are hostile.
+func (h *house) fillPeople(ctx context.Context) error {
+	const id = "0190a000-0000-7000-8000-00000000000a"
+	h.put("/users/:id", "/users/"+id)
+	h.put("/tokens/:id", "/tokens/"+id)
+	db, now := h.stack.Database().WithContext(ctx), time.Now().UTC()
+	return errors.Join(
+		db.Exec(`INSERT INTO notify_users (id, email, name, role, active, password_hash, identity, stamp, created_at, updated_at)
+			VALUES (?, 'mallory@example.com', ?, 'viewer', TRUE, '', '', 1, ?, ?)`, id, tag, now, now).Error,
+		db.Exec(`INSERT INTO notify_api_tokens (id, name, scopes, hash, prefix, created_by, created_at) VALUES (?, ?, 'read', 'x', 'x', ?, ?)`, id, tag, tag, now).Error,
+	)
 }
