@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"log/slog"
 	"path/filepath"
 	"regexp"
@@ -30,7 +29,7 @@ func TestTheFirstAdminIsMadeByALink(t *testing.T) {
 	if code != 0 || link == nil || !strings.Contains(stdout, "ann@example.com (admin)") {
 		t.Fatalf("%d\n%s\n%s", code, stdout, stderr)
 	}
-	db, err := store.Open("sqlite://"+file, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	db, err := store.Open("sqlite://"+file, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -21,7 +21,7 @@ type Access struct {
 
 func (a Access) check() []error {
 	var problems []error
-	wrong := func(format string, arguments ...any) { problems = append(problems, fmt.Errorf(format, arguments...)) }
+	wrong := func(problem string) { problems = append(problems, errors.New(problem)) }
 	if u, ok := webAddress(a.PublicURL); a.PublicURL != "" && (!ok || strings.Trim(u.Path, "/") != "") {
 		wrong("NOTIFY_PUBLIC_URL must look like https://notify.example.com, without a path")
 	}

@@ -106,6 +106,14 @@ func (a *Access) Close(ctx context.Context) error { return a.tries.close(ctx) }
 // secure says whether people come by https.
 func (a *Access) secure() bool { return strings.HasPrefix(a.options.PublicURL, "https://") }
 
+// cookie gives a cookie that scripts cannot read, that other sites' forms do not send, and that goes over https alone where
+// people come by it. A maxAge of zero lets it end with the browser, one below takes it away.
+func (a *Access) cookie(name, value, path string, maxAge int) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure is the setting's: an http installation would never get it back
+		Name: name, Value: value, Path: path, MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secure(),
+	}
+}
+
 // Guard is what every page stands behind: whoever is not signed in is sent to do so, and a form must carry its token.
 func (a *Access) Guard() []gin.HandlerFunc {
 	guards := []gin.HandlerFunc{a.load, a.sameOrigin}

@@ -88,12 +88,12 @@ func (a *Access) Development(c *gin.Context) string {
 
 func (a *Access) rememberSignOut(c *gin.Context) {
 	if a.options.Development {
-		http.SetCookie(c.Writer, &http.Cookie{Name: signedOutCookie, Value: "1", Path: "/", HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteLaxMode})
+		http.SetCookie(c.Writer, a.cookie(signedOutCookie, "1", "/", 0))
 	}
 }
 
 func (a *Access) forgetSignOut(c *gin.Context) {
 	if _, err := c.Request.Cookie(signedOutCookie); err == nil {
-		http.SetCookie(c.Writer, &http.Cookie{Name: signedOutCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteLaxMode})
+		http.SetCookie(c.Writer, a.cookie(signedOutCookie, "", "/", -1))
 	}
 }

@@ -40,9 +40,7 @@ func (a *Access) newForgery() http.Handler {
 	}
 	check := nosurf.New(note(true))
 	check.SetFailureHandler(note(false))
-	check.SetBaseCookie(http.Cookie{
-		Name: csrfCookie, Path: "/", HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteLaxMode, MaxAge: nosurf.MaxAge,
-	})
+	check.SetBaseCookie(*a.cookie(csrfCookie, "", "/", nosurf.MaxAge))
 	check.SetIsTLSFunc(func(r *http.Request) bool { return r.TLS != nil || a.secure() })
 	check.SetIsAllowedOriginFunc(func(origin *url.URL) bool {
 		return a.options.PublicURL != "" && origin.Scheme+"://"+origin.Host == a.options.PublicURL

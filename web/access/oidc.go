@@ -95,8 +95,7 @@ func (a *Access) setFlow(c *gin.Context, f flow) error {
 }
 
 func (a *Access) flowCookie(c *gin.Context, value string, maxAge int) {
-	http.SetCookie(c.Writer, &http.Cookie{Name: flowCookie, Value: value, Path: "/oidc", MaxAge: maxAge, HttpOnly: true,
-		Secure: a.secure(), SameSite: http.SameSiteLaxMode})
+	http.SetCookie(c.Writer, a.cookie(flowCookie, value, "/oidc", maxAge))
 }
 
 // takeFlow reads the sign-in that is under way, which can be finished only once.

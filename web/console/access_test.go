@@ -33,18 +33,18 @@ type guarded struct {
 
 func guard(t *testing.T, db *gorm.DB) *guarded {
 	t.Helper()
-	real, err := access.New(access.Options{DB: db, Log: slog.New(slog.DiscardHandler), Tries: access.Tries{OfAccount: 1000, OfAddress: 1000}})
+	behind, err := access.New(access.Options{DB: db, Log: slog.New(slog.DiscardHandler), Tries: access.Tries{OfAccount: 1000, OfAddress: 1000}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = real.Close(t.Context()) })
+	t.Cleanup(func() { _ = behind.Close(t.Context()) })
 	engine := gin.New()
 	pages := New(Config{
-		DB: db, Access: real, Addresses: address.Normalizer{DefaultRegion: "US"}, Rows: store.Rows{DB: db},
+		DB: db, Access: behind, Addresses: address.Normalizer{DefaultRegion: "US"}, Rows: store.Rows{DB: db},
 		WorkflowLink: func(id string) string { return "/" + id }, Log: slog.New(slog.DiscardHandler),
 	})
 	pages.Register(engine)
-	real.Register(engine)
+	behind.Register(engine)
 	g := &guarded{db: db, server: httptest.NewServer(engine), routes: pages.Routes()}
 	t.Cleanup(g.server.Close)
 	return g
