@@ -69,14 +69,14 @@ func (v *visitor) measure(ctx context.Context, p page, requests int) (result, er
 		}
 	}
 	var times []float64
-	var body []byte
+	var last answer
 	for i := range warm + requests {
-		status, answer, took, err := v.get(ctx, r.Path)
-		if err != nil {
+		var err error
+		if last, err = v.get(ctx, r.Path); err != nil {
 			return r, err
 		}
-		millis := float64(took) / float64(time.Millisecond)
-		r.Status, body = status, answer
+		millis := float64(last.took) / float64(time.Millisecond)
+		r.Status = last.status
 		if i == 0 {
 			r.First = millis
 		}
@@ -87,7 +87,7 @@ func (v *visitor) measure(ctx context.Context, p page, requests int) (result, er
 	slices.Sort(times)
 	r.P50, r.P95, r.Max = times[len(times)/2], times[(len(times)*95-1)/100], times[len(times)-1]
 	var err error
-	if r.Bytes, err = v.weight(ctx, body); err != nil {
+	if r.Bytes, err = v.weight(ctx, last); err != nil {
 		return r, err
 	}
 	if r.P95 > limitMillis {
