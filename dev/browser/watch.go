@@ -96,7 +96,11 @@ func (w *watch) begins(e *network.EventRequestWillBeSent) {
 	if e.Type == network.ResourceTypeDocument && w.main == "" {
 		w.main = e.FrameID
 	}
-	if e.Type != network.ResourceTypeEventSource && !frame {
+	if e.Type == network.ResourceTypeDocument && !frame {
+		clear(w.under) // of the page before; the end of some of these is never told
+	}
+	// Nor does anyone wait for the page's icon, which is of no type.
+	if e.Type != network.ResourceTypeEventSource && e.Type != network.ResourceTypeOther && !frame {
 		w.under[e.RequestID] = e.Request.URL
 	}
 	u, err := url.Parse(e.Request.URL)

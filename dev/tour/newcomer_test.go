@@ -48,7 +48,7 @@ func (v *visitor) writeRule() {
 	v.fill("To", "doc.customer.email")
 	v.fill("Subject", "Order {{ doc.number }} came in")
 	v.fill("Message", "Dear {{ doc.customer.name }}, we have your order {{ doc.number }}.")
-	v.see("It would") // the preview, on a row that is there, or why that row is not told of
+	v.must(v.Until(`/we have your order SO-\d+/.test(document.querySelector("#preview").innerText)`, "the preview does not show the message of a row"))
 	v.picture("newcomer-form")
 	v.click("button", "Save and activate")
 	v.see("active")
