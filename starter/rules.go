@@ -55,7 +55,7 @@ func export(ctx context.Context, settings *config.Config, file string, stdout, s
 		_, err = content.WriteTo(stdout)
 		return err
 	}
-	if err := os.WriteFile(file, content.Bytes(), 0o600); err != nil { // it may hold addresses
+	if err := os.WriteFile(file, content.Bytes(), 0o600); err != nil { //nolint:gosec // the operator names the file; it may hold addresses
 		return err
 	}
 	fmt.Fprintf(stdout, "%d notifications written to %s\n", count, file)

@@ -59,14 +59,13 @@ func (s Set) lists(ctx context.Context, db *gorm.DB, f *File, addresses rule.Add
 		case utf8.RuneCountInString(l.Name) > listNameLimit || strings.ContainsRune(l.Name, 0):
 			item.Problems["name"] = "at most 255 characters, and no NUL"
 		}
-		switch {
-		case here == nil:
+		if here == nil {
 			item.Status = New
 			if item.list.ID == "" {
 				item.list.ID = outbox.NewID()
 			}
 			m.comes[item.list.ID], m.names[item.list.ID] = true, l.Name
-		default:
+		} else {
 			item.list.ID, item.list.CreatedAt = here.ID, here.CreatedAt
 			item.Status = Changed
 			if here.Name == l.Name && slices.Equal(here.Entries, entries) {
@@ -181,10 +180,10 @@ func (m *matches) candidates(n *rule.Notification) []*rule.Notification {
 		if m.taken[id] || here == nil {
 			continue
 		}
-		comparable := *n
-		comparable.DropOtherTriggers()
-		comparable.Active = here.Active
-		if same(here, &comparable) {
+		likened := *n
+		likened.DropOtherTriggers()
+		likened.Active = here.Active
+		if same(here, &likened) {
 			return []*rule.Notification{here}
 		}
 		free = append(free, here)

@@ -213,7 +213,7 @@ func one(table string) string {
 }
 
 func article(noun string) string {
-	if noun != "" && strings.ContainsRune("aeio", []rune(strings.ToLower(noun))[0]) {
+	if noun != "" && strings.ContainsAny(strings.ToLower(noun[:1]), "aeio") {
 		return "an " + noun
 	}
 	return "a " + noun

@@ -37,7 +37,7 @@ const bulkLimit = store.MaxLimit
 
 // chosenOf reads which notifications a form is about: those with a box ticked, or all that match.
 func chosenOf(c *gin.Context) (of rules.Selection, form url.Values, q rulesQuery, err error) {
-	if err = c.Request.ParseForm(); err != nil {
+	if err := c.Request.ParseForm(); err != nil {
 		return of, nil, q, err
 	}
 	form = c.Request.PostForm
@@ -104,14 +104,14 @@ func (s *Console) changeNotifications(c *gin.Context) error {
 			return err
 		}
 		return s.show(c, http.StatusOK, "notifications_bulk", &ui.Page{
-			Title: words.Verb + " " + counted(p.Count, "notification") + "?", Area: "/notifications", Data: p, Styles: []string{"notifications.css"},
+			Title: words.Verb + " " + countedNotifications(p.Count) + "?", Area: "/notifications", Data: p, Styles: []string{"notifications.css"},
 		})
 	}
 	done, err := s.book.Bulk(ctx, what, of, s.actor(c))
 	if err != nil {
 		return err
 	}
-	flash := ui.Flash{Text: counted(int64(done.Changed), "notification") + " " + words.Done + "."}
+	flash := ui.Flash{Text: countedNotifications(int64(done.Changed)) + " " + words.Done + "."}
 	if done.Changed == 0 {
 		flash.Text = "Nothing has changed: they were so already, or are gone."
 	} else {
@@ -191,7 +191,7 @@ func (s *Console) undoNotifications(c *gin.Context) error {
 	if done.Changed == 0 {
 		return s.done(c, back, ui.Flash{Problem: true, Text: "Nothing was taken back: the notifications have changed since. Their history shows how."})
 	}
-	flash := ui.Flash{Text: "Taken back: " + counted(int64(done.Changed), "notification") + " as before."}
+	flash := ui.Flash{Text: "Taken back: " + countedNotifications(int64(done.Changed)) + " as before."}
 	flash.Undo, flash.UndoFields = undoOf(done.Revision, back)
 	return s.done(c, back, flash)
 }
@@ -205,10 +205,10 @@ func listPath(text string) string {
 	return (&url.URL{Path: address.Path, RawQuery: address.RawQuery}).String()
 }
 
-// counted writes a count with its noun.
-func counted(n int64, noun string) string {
+// countedNotifications writes how many there are.
+func countedNotifications(n int64) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 notification"
 	}
-	return strconv.FormatInt(n, 10) + " " + noun + "s"
+	return strconv.FormatInt(n, 10) + " notifications"
 }

@@ -265,7 +265,7 @@ func importFlash(done store.Outcome) ui.Flash {
 	if done.Revision == 0 {
 		return ui.Flash{Text: "Nothing had to be imported: all of the file is here."}
 	}
-	f := ui.Flash{Text: counted(int64(done.Changed), "notification") + " imported, and the saved lists that go with them."}
+	f := ui.Flash{Text: countedNotifications(int64(done.Changed)) + " imported, and the saved lists that go with them."}
 	if done.Changed > 0 {
 		f.Undo, f.UndoFields = undoOf(done.Revision, "/notifications")
 	}
