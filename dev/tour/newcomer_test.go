@@ -84,7 +84,7 @@ func (v *visitor) readMessage(subject string) {
 func (v *visitor) breakEmail(handOvers string) {
 	v.t.Helper()
 	v.goTo("/sandbox")
-	v.click("DisclosureTriangle", "Break something…")
+	v.click("DisclosureTriangleGrouped", "Break something…")
 	v.choose("Fault of Email", "temporary")
 	v.fill("Hand-overs of Email", handOvers)
 	v.click("button", "Set the fault of Email")
