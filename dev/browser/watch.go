@@ -57,6 +57,10 @@ func (w *watch) see(event any) {
 		if e.Response.Status >= 400 && e.Type != network.ResourceTypeDocument {
 			w.note("%s answered %d", e.Response.URL, e.Response.Status)
 		}
+		// A script may leave an answer unread that it needs no more: then its end never comes.
+		if e.Type == network.ResourceTypeFetch {
+			w.ends(e.RequestID)
+		}
 	case *network.EventLoadingFinished:
 		w.loaded += int64(e.EncodedDataLength)
 		w.ends(e.RequestID)

@@ -20,6 +20,12 @@ func (s *stand) page(path string) (http.Header, string) {
 	return header, body
 }
 
+// after gives what follows a part of a page.
+func after(body, part string) string {
+	_, rest, _ := strings.Cut(body, part)
+	return rest
+}
+
 func mustContain(t *testing.T, body string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
@@ -142,7 +148,7 @@ func TestAnEmailIsReadAsHTMLAsTextAndAsItCame(t *testing.T) {
 	} {
 		_, body := s.page(path + as)
 		mustContain(t, body, c.there, `?as=html"`, `?as=text"`, `?as=source"`)
-		mustNotContain(t, body[strings.Index(body, `id="message"`):], c.not)
+		mustNotContain(t, after(body, `id="message"`), c.not)
 	}
 	_, body := s.page("/sandbox/messages/" + s.messages("?to=b@example.com").Items[0].ID)
 	mustContain(t, body, "only text</pre>")
@@ -162,7 +168,7 @@ func TestAPhoneShowsWhatItsNumberReceived(t *testing.T) {
 	sms, whatsApp := s.messages("?channel=sms&to="+someone).Items, s.messages("?channel=whatsapp").Items
 	_, body := s.page("/sandbox/messages/" + sms[1].ID)
 	mustContain(t, body, "The phone of &#43;", "first</p>", "long long", "2 segments", `id="opened"`)
-	mustNotContain(t, body[strings.Index(body, `class="phone`):], "to another", "bold")
+	mustNotContain(t, after(body, `class="phone`), "to another", "bold")
 	if strings.Index(body, "first</p>") > strings.Index(body, "long</p>") && strings.Contains(body, "long</p>") {
 		t.Error("the newest message does not stand last")
 	}

@@ -84,7 +84,7 @@ func (v *visitor) readMessage(subject string) {
 func (v *visitor) breakEmail(handOvers string) {
 	v.t.Helper()
 	v.goTo("/sandbox")
-	v.click("DisclosureTriangle", "Break something…")
+	v.click("DisclosureTriangleGrouped", "Break something…")
 	v.choose("Fault of Email", "temporary")
 	v.fill("Hand-overs of Email", handOvers)
 	v.click("button", "Set the fault of Email")
@@ -109,7 +109,7 @@ func (v *visitor) retryTheFailed(subject string) {
 	v.click("link", "Retry")
 	v.see("will be handed over again")
 	v.click("button", "Retry 1 delivery")
-	v.goTo(address[strings.Index(address, "/deliveries/"):])
+	v.goTo(strings.TrimPrefix(address, v.house.URL))
 	v.see("Sent")
 	v.must(v.Until(`!!document.querySelector("#status .good, #status.good")`, "the delivery is not sent"))
 	v.goTo("/sandbox?q=newcomer%40example.com")

@@ -22,7 +22,7 @@ var besides = []string{
 }
 
 // unwalked are routes whose pages last only while something long goes on; the tests of their areas look at them.
-var unwalked = []string{"/deliveries/retry/:id", "/health/tests/:id", "/notifications/tests/:id", "/notifications/progress/:id"}
+var unwalked = []string{"/deliveries/retry/:id", "/health/tests/:id", "/notifications/tests/:id", "/notifications/import/:id", "/notifications/import/:id/progress"}
 
 // pages lists every page that can be looked at.
 func (h *house) pages(t *testing.T) []string {
