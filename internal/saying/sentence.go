@@ -187,13 +187,19 @@ func fromTo(n *rule.Notification) string {
 	return text
 }
 
-// path reads a document field aloud: doc.customer.email is "the customer’s email".
+// path reads a document field aloud: doc.customer.email is "the customer’s email", old_doc.email "the email before the
+// change".
 func path(field string) string {
-	parts := strings.Split(strings.TrimPrefix(strings.TrimSpace(field), "doc."), ".")
+	field, before := strings.CutPrefix(strings.TrimSpace(field), "old_doc.")
+	parts := strings.Split(strings.TrimPrefix(field, "doc."), ".")
 	for i, part := range parts {
 		parts[i] = spaced(part)
 	}
-	return "the " + strings.Join(parts, "’s ")
+	text := "the " + strings.Join(parts, "’s ")
+	if before {
+		text += " before the change"
+	}
+	return text
 }
 
 // one makes "an order" possible out of a table's name, which is mostly a plural: sales.order_lines is "order line".

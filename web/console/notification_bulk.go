@@ -24,11 +24,11 @@ type bulkWords struct{ Verb, Done, Effect, Back string }
 var bulkWordsOf = map[rules.Bulk]bulkWords{
 	rules.BulkActivate: {"Activate", "activated", "From now on each sends messages when its trigger fires. What changed before is not told.",
 		"You can take it back at once, or deactivate them later."},
-	rules.BulkDeactivate: {"Deactivate", "deactivated", "They send nothing until somebody activates them. What was captured before is still told.",
+	rules.BulkDeactivate: {"Deactivate", "deactivated", "Each sends nothing until somebody activates it. What was captured before is still told.",
 		"You can take it back at once, or activate them later."},
 	rules.BulkDuplicate: {"Duplicate", "copied", "Each gets a copy named “" + rules.DuplicatePrefix + "…” that is not active, so that nothing is sent twice until you have changed it.",
 		"You can take it back at once, or delete the copies."},
-	rules.BulkDelete: {"Delete", "deleted", "They stop sending for good. What was captured before is still told, and their history and deliveries stay to be looked at.",
+	rules.BulkDelete: {"Delete", "deleted", "Each stops sending for good. What was captured before is still told, and its history and deliveries stay to be looked at.",
 		"You can take it back at once, or restore each from its history."},
 }
 

@@ -30,10 +30,10 @@
         { ...axis, size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6], values: (_, splits) => splits.map((n) => n.toLocaleString("en")) },
       ],
       series: [
-        { label: "From", value: (_, at) => labels[at] ?? "–" },
+        { label: "From", value: (_, at) => labels[at ?? 0] ?? "–" },
         ...names.map((name, i) => ({
           label: name, fill: style(place, "--bar-" + columns[i]), width: 0, points: { show: false },
-          paths: uPlot.paths.bars({ size: [0.75, 48] }), value: (_, __, ___, at) => at == null ? "–" : values[i][at].toLocaleString("en"),
+          paths: uPlot.paths.bars({ size: [0.75, 48] }), value: (_, __, ___, at) => (at == null ? values[i].reduce((sum, n) => sum + n, 0) : values[i][at]).toLocaleString("en"),
         })),
       ],
       legend: { markers: { width: 0, fill: (_, i) => style(place, "--bar-" + columns[i - 1]) } },

@@ -220,6 +220,8 @@
     if (event.key === "Enter" && event.target.matches("input:not([type=checkbox], [type=radio])")) { event.preventDefault(); soon(0); }
   });
   addEventListener("resize", close);
+  // A mistake that appears above the field moves it.
+  new ResizeObserver(() => { if (!list.hidden) place(); }).observe(form);
   addEventListener("scroll", () => { if (!list.hidden) place(); }, { passive: true, capture: true });
 
   // A value to compare with is asked for by writing it.
