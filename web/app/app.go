@@ -237,6 +237,9 @@ func (a *App) rulesChanged(ctx context.Context) {
 func (a *App) recovered(c *gin.Context) {
 	defer func() {
 		if cause := recover(); cause != nil {
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(cause) // net/http's own way to drop a connection: half a file must not look like a whole one
+			}
 			a.config.Log.Error("A request panicked", "method", c.Request.Method, "route", c.FullPath(),
 				"panic", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
 			if !c.Writer.Written() {
