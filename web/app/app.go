@@ -137,7 +137,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	relaying.Go(func() { a.relay.Run(ctx) })
 	relaying.Go(func() { a.sweeper.Run(ctx) })
 	relaying.Go(func() { a.foldHours(ctx) })
-	relaying.Go(func() { retry.Retries{DB: a.config.DB, Nudge: a.Nudge}.Run(ctx) })
+	relaying.Go(func() { retry.Retries{DB: a.config.DB, Nudge: a.Nudge, Log: a.config.Log}.Run(ctx) })
 	relaying.Go(func() { a.health.Run(ctx, temporalPart) })
 	if a.alerts != nil {
 		relaying.Go(func() { a.alerts.Run(ctx) })
