@@ -190,6 +190,11 @@ func (s Users) FromProvider(ctx context.Context, issuer, subject, email, name st
 		return user, err
 	}
 	by := "sign-in by " + issuer
+	// Only an address that can be a user's: lower case alone makes an ASCII letter of some others (K, the sign of Kelvin),
+	// and whoever has that address at the provider is somebody else.
+	if email, err = NormalEmail(email); err != nil {
+		return nil, ErrNotFound
+	}
 	user, err = s.ByEmail(ctx, email)
 	if err == nil {
 		return s.change(ctx, user.ID, by, func(_ *gorm.DB, u *User) (string, string, error) {
