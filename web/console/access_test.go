@@ -155,6 +155,31 @@ func TestWhatIsTooLargeIsRefusedForItsSize(t *testing.T) {
 	}
 }
 
+// TestNoAddressOfAPageIsAMistakeOfOurs puts what Postgres refuses into every parameter of every page.
+func TestNoAddressOfAPageIsAMistakeOfOurs(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		g := guard(t, db)
+		admin := g.client(t, account.Admin)
+		for _, route := range g.routes {
+			if route.Method != http.MethodGet {
+				continue
+			}
+			for _, strange := range []string{"%00", "%ff", "99999999999999999999", "%F0%9F%98%80"} {
+				query := url.Values{}
+				for _, name := range []string{"cursor", "q", "sort", "before", "version", "from", "to", "period", "id", "actor", "action",
+					"target", "target_id", "model", "active", "trigger", "channel", "hit", "span", "code", "event", "created"} {
+					query.Set(name, "X")
+				}
+				path := regexp.MustCompile(`[:*]\w+`).ReplaceAllString(route.Path, strange) + "?" + strings.ReplaceAll(query.Encode(), "X", strange)
+				if code, body := g.ask(t, admin, http.MethodGet, path, ""); code >= http.StatusInternalServerError {
+					t.Errorf("GET %s: %d\n%.300s", path, code, body)
+				}
+			}
+		}
+	})
+}
+
 // somewhere fills in the parameters of a route with an ID that nothing has.
 func somewhere(path string) string {
 	return regexp.MustCompile(`[:*]\w+`).ReplaceAllString(path, "0190a000-0000-7000-8000-00000000000f")
