@@ -153,14 +153,19 @@ func usableAdmins(query *gorm.DB) *gorm.DB {
 	return query.Where("active AND role = 'admin' AND (password_hash <> '' OR identity <> '' AND identity NOT LIKE ?)", developmentIssuer+" %")
 }
 
-// keepsAnAdmin gives ErrLastAdmin when without this user no admin would be left. It holds the rows of all admins until
-// the transaction ends, so that two admins cannot each be the other one's successor.
+// heldAdmins gives the IDs of the admins, and holds their rows until the transaction ends, so that two admins cannot each
+// be the other one's successor.
+func heldAdmins(tx *gorm.DB) (ids []string, err error) {
+	err = usableAdmins(tx.Model(&User{}).Clauses(clause.Locking{Strength: "UPDATE"})).Order("id").Pluck("id", &ids).Error
+	return ids, err
+}
+
+// keepsAnAdmin gives ErrLastAdmin when without this user no admin would be left.
 func keepsAnAdmin(tx *gorm.DB, without *User) error {
 	if without.Role != Admin || !without.Active || without.Invited() {
 		return nil
 	}
-	var ids []string
-	err := usableAdmins(tx.Model(&User{}).Clauses(clause.Locking{Strength: "UPDATE"})).Order("id").Pluck("id", &ids).Error
+	ids, err := heldAdmins(tx)
 	if err != nil {
 		return err
 	}

@@ -253,6 +253,38 @@ func TestSomeoneFromAProviderIsFoundByIdentityThenByAddress(t *testing.T) {
 	})
 }
 
+func TestAdminsWhoTakeEachOthersRightsAtOnceLeaveOneAndNoDeadlock(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		users := account.Users{DB: db}
+		ann, ben := joined(t, db, "ann@example.com", account.Admin), joined(t, db, "ben@example.com", account.Admin)
+		for range 15 {
+			var both sync.WaitGroup
+			errs := make([]error, 2)
+			for i, id := range []string{ann.ID, ben.ID} {
+				both.Go(func() { _, errs[i] = users.SetRole(t.Context(), id, account.Viewer, "test") })
+			}
+			both.Wait()
+			refused := 0
+			for _, err := range errs {
+				if errors.Is(err, account.ErrLastAdmin) {
+					refused++
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if refused != 1 {
+				t.Fatalf("%d of 2 were refused", refused)
+			}
+			for _, id := range []string{ann.ID, ben.ID} {
+				if _, err := users.SetRole(t.Context(), id, account.Admin, "test"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
 func TestDevelopmentsUsersAreMadeOnceAndAreNobodysFirstAdmin(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
