@@ -61,9 +61,27 @@ func create(tx *gorm.DB, u *User) error {
 
 // change reads a user, lets apply change it and say so to the audit log, and stores it. When apply gives no action,
 // nothing was to be done.
-func (s Users) change(ctx context.Context, id, by string, apply func(tx *gorm.DB, u *User) (action, detail string, err error)) (*User, error) {
+func (s Users) change(ctx context.Context, id, by string, apply applied) (*User, error) {
+	return s.changeAfter(ctx, func(*gorm.DB) error { return nil }, id, by, apply)
+}
+
+// applied changes a user in a transaction, and says what was done.
+type applied func(tx *gorm.DB, u *User) (action, detail string, err error)
+
+// changeRights is change for what may leave no admin. It holds the admins before the user, who may be one of them: two who
+// change each other would otherwise wait for one another for ever.
+func (s Users) changeRights(ctx context.Context, id, by string, apply applied) (*User, error) {
+	return s.changeAfter(ctx, func(tx *gorm.DB) error { return second(heldAdmins(tx)) }, id, by, apply)
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func (s Users) changeAfter(ctx context.Context, hold func(tx *gorm.DB) error, id, by string, apply applied) (*User, error) {
 	user := new(User)
 	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := hold(tx); err != nil {
+			return err
+		}
 		if err := tx.Clauses(clause.Locking{Strength: "UPDATE"}).Take(user, "id = ?", id).Error; err != nil {
 			return found("user", err)
 		}
@@ -105,7 +123,7 @@ func (s Users) SetRole(ctx context.Context, id string, role Role, by string) (*U
 	if !role.Allows(Viewer) {
 		return nil, ErrRole
 	}
-	return s.change(ctx, id, by, func(tx *gorm.DB, u *User) (string, string, error) {
+	return s.changeRights(ctx, id, by, func(tx *gorm.DB, u *User) (string, string, error) {
 		if u.Role == role {
 			return "", "", nil
 		}
@@ -120,7 +138,7 @@ func (s Users) SetRole(ctx context.Context, id string, role Role, by string) (*U
 
 // SetActive lets a user sign in, or ends their sessions and keeps them out. The last active admin stays active.
 func (s Users) SetActive(ctx context.Context, id string, active bool, by string) (*User, error) {
-	return s.change(ctx, id, by, func(tx *gorm.DB, u *User) (string, string, error) {
+	return s.changeRights(ctx, id, by, func(tx *gorm.DB, u *User) (string, string, error) {
 		if u.Active == active {
 			return "", "", nil
 		}
@@ -190,6 +208,11 @@ func (s Users) FromProvider(ctx context.Context, issuer, subject, email, name st
 		return user, err
 	}
 	by := "sign-in by " + issuer
+	// Only an address that can be a user's: lower case alone makes an ASCII letter of some others (K, the sign of Kelvin),
+	// and whoever has that address at the provider is somebody else.
+	if email, err = NormalEmail(email); err != nil {
+		return nil, ErrNotFound
+	}
 	user, err = s.ByEmail(ctx, email)
 	if err == nil {
 		return s.change(ctx, user.ID, by, func(_ *gorm.DB, u *User) (string, string, error) {

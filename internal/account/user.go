@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -87,6 +88,9 @@ func (s Users) Get(ctx context.Context, id string) (*User, error) { return s.tak
 
 // ByEmail reads the user with an address, in whatever case it is written, or gives ErrNotFound.
 func (s Users) ByEmail(ctx context.Context, email string) (*User, error) {
+	if !utf8.ValidString(email) || strings.ContainsRune(email, 0) {
+		return nil, ErrNotFound // Postgres takes neither
+	}
 	return s.take(ctx, "email = ?", strings.ToLower(strings.TrimSpace(email)))
 }
 
@@ -137,27 +141,31 @@ const developmentIssuer = "development"
 // NeedsFirst says whether no active admin can sign in yet. Development's users do not count.
 func (s Users) NeedsFirst(ctx context.Context) (bool, error) {
 	var admins int64
-	err := usableAdmins(session(s.DB).WithContext(ctx).Model(&User{})).
-		Where("identity NOT LIKE ?", developmentIssuer+" %").Count(&admins).Error
+	err := usableAdmins(session(s.DB).WithContext(ctx).Model(&User{})).Count(&admins).Error
 	if err != nil {
 		return false, fmt.Errorf("account: count admins: %w", err)
 	}
 	return admins == 0, nil
 }
 
-// usableAdmins are active, and have a way to sign in.
+// usableAdmins are active, and have a way to sign in: development's identities are none, they open nothing in production.
 func usableAdmins(query *gorm.DB) *gorm.DB {
-	return query.Where("active AND role = 'admin' AND (password_hash <> '' OR identity <> '')")
+	return query.Where("active AND role = 'admin' AND (password_hash <> '' OR identity <> '' AND identity NOT LIKE ?)", developmentIssuer+" %")
 }
 
-// keepsAnAdmin gives ErrLastAdmin when without this user no admin would be left. It holds the rows of all admins until
-// the transaction ends, so that two admins cannot each be the other one's successor.
+// heldAdmins gives the IDs of the admins, and holds their rows until the transaction ends, so that two admins cannot each
+// be the other one's successor.
+func heldAdmins(tx *gorm.DB) (ids []string, err error) {
+	err = usableAdmins(tx.Model(&User{}).Clauses(clause.Locking{Strength: "UPDATE"})).Order("id").Pluck("id", &ids).Error
+	return ids, err
+}
+
+// keepsAnAdmin gives ErrLastAdmin when without this user no admin would be left.
 func keepsAnAdmin(tx *gorm.DB, without *User) error {
 	if without.Role != Admin || !without.Active || without.Invited() {
 		return nil
 	}
-	var ids []string
-	err := usableAdmins(tx.Model(&User{}).Clauses(clause.Locking{Strength: "UPDATE"})).Order("id").Pluck("id", &ids).Error
+	ids, err := heldAdmins(tx)
 	if err != nil {
 		return err
 	}

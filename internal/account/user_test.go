@@ -234,9 +234,53 @@ func TestSomeoneFromAProviderIsFoundByIdentityThenByAddress(t *testing.T) {
 		if _, err := users.FromProvider(ctx, issuer, "2", "ann@example.com", "", account.Viewer); !errors.Is(err, account.ErrIdentityTaken) {
 			t.Errorf("another person with her old address: %v", err)
 		}
+		kate := joined(t, db, "kate@example.com", account.Admin)
+		if u, err := users.FromProvider(ctx, issuer, "4", "\u212aate@example.com", "", account.Viewer); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("somebody else's address became %s: %+v, %v", kate.Email, u, err)
+		}
+		if _, err := users.FromProvider(ctx, issuer, "5", "no address", "", account.Viewer); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("no address: %v", err)
+		}
+		for _, strange := range []string{"ann\x00@example.com", "ann\xff@example.com"} {
+			if _, err := users.ByEmail(ctx, strange); !errors.Is(err, account.ErrNotFound) {
+				t.Errorf("%q: %v", strange, err)
+			}
+		}
 		fresh, err := users.FromProvider(ctx, issuer, "3", "new@example.com", "New\nName", account.Viewer)
 		if err != nil || fresh.Role != account.Viewer || fresh.Name != "" || fresh.Invited() {
 			t.Errorf("somebody new: %+v, %v", fresh, err)
+		}
+	})
+}
+
+func TestAdminsWhoTakeEachOthersRightsAtOnceLeaveOneAndNoDeadlock(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		users := account.Users{DB: db}
+		ann, ben := joined(t, db, "ann@example.com", account.Admin), joined(t, db, "ben@example.com", account.Admin)
+		for range 15 {
+			var both sync.WaitGroup
+			errs := make([]error, 2)
+			for i, id := range []string{ann.ID, ben.ID} {
+				both.Go(func() { _, errs[i] = users.SetRole(t.Context(), id, account.Viewer, "test") })
+			}
+			both.Wait()
+			refused := 0
+			for _, err := range errs {
+				if errors.Is(err, account.ErrLastAdmin) {
+					refused++
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if refused != 1 {
+				t.Fatalf("%d of 2 were refused", refused)
+			}
+			for _, id := range []string{ann.ID, ben.ID} {
+				if _, err := users.SetRole(t.Context(), id, account.Admin, "test"); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 	})
 }
@@ -258,6 +302,10 @@ func TestDevelopmentsUsersAreMadeOnceAndAreNobodysFirstAdmin(t *testing.T) {
 		}
 		if account.CheckPassword(ctx, "", first.PasswordHash) {
 			t.Error("an empty password signs in")
+		}
+		ann := joined(t, db, "ann@example.com", account.Admin)
+		if _, err := users.SetActive(ctx, ann.ID, false, "ann@example.com"); !errors.Is(err, account.ErrLastAdmin) {
+			t.Errorf("the last admin who can sign in in production was deactivated: %v", err)
 		}
 	})
 }

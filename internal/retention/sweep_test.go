@@ -2,6 +2,7 @@ package retention_test
 
 import (
 	"cmp"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,38 @@ func sweep(t *testing.T, db *gorm.DB, keep time.Duration) retention.Counts {
 		t.Fatal(err)
 	}
 	return s.Deleted()
+}
+
+func TestWhatAPersonsWorkLeavesBehindGoes(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		now := time.Now().UTC()
+		exec := func(statement string, values ...any) {
+			t.Helper()
+			if err := db.Exec(statement, values...).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec("INSERT INTO notify_users VALUES ('u', 'u@example.com', '', 'viewer', TRUE, '', '', 1, ?, ?, NULL)", now, now)
+		for id, age := range map[string]time.Duration{"old": 100 * day, "new": time.Hour} {
+			at := now.Add(-age)
+			exec("INSERT INTO notify_rule_files VALUES (?, 'f.json', ?, 'ann', ?)", id, []byte("{}"), at)
+			exec("INSERT INTO notify_bulk_retries VALUES (?, '{}', 'ann', 'ended', 1, '', '', 1, 0, ?, ?, ?)", id, at, at, at)
+			exec("INSERT INTO notify_bulk_retries VALUES (?, '{}', 'ann', 'running', 1, '', '', 1, 0, ?, ?, NULL)", id+" running", at, at)
+			exec("INSERT INTO notify_sessions VALUES (?, ?, 'u', ?, '', '', ?, ?, ?, NULL)", id, id, []byte{}, at, at, at.Add(2*time.Hour))
+			exec("INSERT INTO notify_invitations VALUES (?, 'u', ?, 'ann', ?, ?, NULL)", id, id, at, at)
+		}
+		sweep(t, db, 90*day)
+		for table, want := range map[string][]string{
+			"notify_rule_files": {"new"}, "notify_bulk_retries": {"new", "new running", "old running"},
+			"notify_sessions": {"new"}, "notify_invitations": {"new"},
+		} {
+			var ids []string
+			if err := db.Table(table).Order("id").Pluck("id", &ids).Error; err != nil || !slices.Equal(ids, want) {
+				t.Errorf("%s holds %v, want %v: %v", table, ids, want, err)
+			}
+		}
+	})
 }
 
 func TestAnEventGoesWhenItAndAllThatBelongsToItHasBeenAtItsEndForLong(t *testing.T) {

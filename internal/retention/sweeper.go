@@ -4,12 +4,15 @@ package retention
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/silquetech/silque-notifications/internal/store"
 )
 
 const (
@@ -123,7 +126,32 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	if err := s.walk(ctx, (&errorLog{db: s.db, resolved: cutoff, any: cutoff.Add(-s.keep), deleted: &s.deleted}).step); err != nil {
 		return err
 	}
+	if err := s.leftovers(ctx, now); err != nil {
+		return err
+	}
 	s.finished.Store(time.Now().Unix())
+	return nil
+}
+
+// leftovers deletes what a person's work leaves behind and what may name an address: files that were uploaded and not
+// imported since, filters of bulk retries that have ended, and where somebody was signed in until their session was over.
+func (s *Sweeper) leftovers(ctx context.Context, now time.Time) error {
+	bounded, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	db := session(s.db).WithContext(bounded)
+	for _, old := range []struct {
+		statement string
+		before    time.Time
+	}{
+		{"DELETE FROM notify_rule_files WHERE created_at < ?", now.Add(-store.RuleFileAge)},
+		{"DELETE FROM notify_bulk_retries WHERE status <> 'running' AND ended_at < ?", now.Add(-s.keep)},
+		{"DELETE FROM notify_sessions WHERE expires_at < ?", now},
+		{"DELETE FROM notify_invitations WHERE expires_at < ?", now.Add(-s.keep)},
+	} {
+		if err := db.Exec(old.statement, old.before).Error; err != nil {
+			return fmt.Errorf("retention: delete what is left over: %w", err)
+		}
+	}
 	return nil
 }
 

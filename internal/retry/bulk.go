@@ -129,12 +129,16 @@ const (
 )
 
 // Run carries bulk retries out until ctx ends. Any number of processes may do so: each takes the steps that no other has
-// in hand. A database that does not answer is asked again.
+// in hand. A step that fails is tried again, after those of the other bulk retries.
 func (r Retries) Run(ctx context.Context) {
 	for {
 		wait := look
-		if more, err := r.Step(ctx); err == nil && more {
+		more, err := r.Step(ctx)
+		if err == nil && more {
 			wait = rest
+		}
+		if err != nil && ctx.Err() == nil && r.Log != nil {
+			r.Log.WarnContext(ctx, "A step of a bulk retry failed; trying again", "error", loggable(err), "in", wait)
 		}
 		select {
 		case <-ctx.Done():
@@ -144,7 +148,16 @@ func (r Retries) Run(ctx context.Context) {
 	}
 }
 
-// Step takes one step of the oldest bulk retry that nobody has in hand, and says whether there was one.
+// loggable leaves out the text of Postgres' errors, which can quote a value.
+func loggable(err error) string {
+	var postgres interface{ SQLState() string }
+	if errors.As(err, &postgres) {
+		return "database error, SQLSTATE " + postgres.SQLState()
+	}
+	return err.Error()
+}
+
+// Step takes one step of the bulk retry that has waited longest and that nobody has in hand, and says whether there was one.
 func (r Retries) Step(ctx context.Context) (worked bool, err error) {
 	var running []Bulk
 	fresh := 0
@@ -152,12 +165,12 @@ func (r Retries) Step(ctx context.Context) (worked bool, err error) {
 	if err := r.DB.WithContext(ctx).Where("status = 'running'").Limit(1).Find(&running).Error; err != nil || len(running) == 0 {
 		return false, err
 	}
+	var mine []*Bulk
 	err = r.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		query := tx.Where("status = 'running'").Order("id").Limit(1)
+		query := tx.Where("status = 'running'").Order("updated_at, id").Limit(1)
 		if tx.Name() == "postgres" {
 			query = query.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate, Options: clause.LockingOptionsSkipLocked})
 		}
-		var mine []*Bulk
 		if err := query.Find(&mine).Error; err != nil || len(mine) == 0 {
 			return err
 		}
@@ -166,6 +179,9 @@ func (r Retries) Step(ctx context.Context) (worked bool, err error) {
 		return err
 	})
 	if err != nil {
+		if len(mine) > 0 { // the others go first now: one that cannot go on must not hold them up
+			err = errors.Join(err, r.DB.WithContext(ctx).Model(&Bulk{}).Where("id = ?", mine[0].ID).UpdateColumn("updated_at", time.Now().UTC()).Error)
+		}
 		return false, fmt.Errorf("retry: step: %w", err)
 	}
 	if fresh > 0 && r.Nudge != nil {

@@ -137,6 +137,28 @@ func TestABulkRetryGoesOnInWhateverProcessRuns(t *testing.T) {
 	}
 }
 
+func TestABulkRetryThatCannotGoOnHoldsNoOtherUp(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		r := retry.Retries{DB: db}
+		failed(t, db, 3)
+		stuck := begun(t, r)
+		if err := db.Exec("UPDATE notify_bulk_retries SET filter = 'none' WHERE id = ?", stuck.ID).Error; err != nil {
+			t.Fatal(err)
+		}
+		b := begun(t, r)
+		if _, err := r.Step(t.Context()); err == nil {
+			t.Error("nobody hears of the step that failed")
+		}
+		if _, err := r.Step(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if b = now(t, r, b.ID); b.Status != retry.Ended || b.Accepted != 3 {
+			t.Errorf("the other one: %+v", b)
+		}
+	})
+}
+
 func TestWhoAskedForARetryIsKept(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {

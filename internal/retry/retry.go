@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"gorm.io/gorm"
@@ -53,6 +54,8 @@ type Retries struct {
 	DB *gorm.DB
 	// Nudge is called after events have been committed; it may be nil.
 	Nudge func()
+	// Log hears of steps of bulk retries that failed; it may be nil.
+	Log *slog.Logger
 }
 
 // Matching gives the deliveries of a filter that can be retried, oldest first, up to limit, those after the ID, and

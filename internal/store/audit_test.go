@@ -7,10 +7,44 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/audit"
+	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/internal/testdb"
 )
+
+func TestTheAuditLogSaysWhoSentATestAndWhoResolvedAnError(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		ctx := t.Context()
+		id, err := store.Events{DB: db}.AppendTest(ctx, rule.TestMessage{Channel: rule.SMS, To: "+12025550123", Text: "secret"}, outbox.FromConsole, "ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := (store.Events{DB: db}).Get(ctx, id); err != nil || e.Action != rule.Test || e.Source != outbox.FromConsole || e.Revision == 0 {
+			t.Errorf("%+v %v", e, err)
+		}
+		entry := &store.ErrorEntry{Code: "smtp_connect", Source: "send"}
+		if err := (store.Errors{}).RecordTx(db, entry); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := (store.Errors{DB: db}).Resolve(ctx, entry.ID, "ben"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		records, _, err := audit.List(ctx, db, audit.Filter{}, "", 0)
+		if err != nil || len(records) != 2 {
+			t.Fatalf("%+v %v", records, err)
+		}
+		if r := records[0]; r.Actor != "ben" || r.Action != "error.resolved" || r.TargetID != entry.ID {
+			t.Errorf("%+v", r)
+		}
+		if r := records[1]; r.Actor != "ann" || r.Action != "event.test_sent" || r.TargetID != id || r.Detail != "sms" {
+			t.Errorf("%+v", r)
+		}
+	})
+}
 
 func TestTheAuditLogHasEveryChangeOfNotificationsAndLists(t *testing.T) {
 	t.Parallel()

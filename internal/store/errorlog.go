@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/silquetech/silque-notifications/internal/audit"
 	"github.com/silquetech/silque-notifications/internal/outbox"
 )
 
@@ -140,10 +141,15 @@ func (s Errors) Known(ctx context.Context, text string) (f ErrorFilter, ok bool,
 }
 
 // Resolve marks an entry as dealt with, or gives ErrNotFound. Resolving twice is fine.
-func (s Errors) Resolve(ctx context.Context, id string) (*ErrorEntry, error) {
-	now := time.Now().UTC()
-	err := session(s.DB).WithContext(ctx).Model(&ErrorEntry{}).Where("id = ? AND NOT resolved", id).
-		Updates(map[string]any{"resolved": true, "resolved_at": now}).Error
+func (s Errors) Resolve(ctx context.Context, id, by string) (*ErrorEntry, error) {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		marked, err := s.mark(tx, []string{id}, "NOT resolved", map[string]any{"resolved": true, "resolved_at": now})
+		if err != nil || marked == 0 {
+			return err
+		}
+		return audit.RecordTx(tx, audit.Entry{Actor: by, Action: "error.resolved", TargetID: id, Detail: "1 error"})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("store: resolve error %s: %w", id, err)
 	}

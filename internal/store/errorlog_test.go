@@ -43,18 +43,18 @@ func TestResolvingAnEntryIsKeptAndRepeatable(t *testing.T) {
 		s := store.Errors{DB: db}
 		entry := &store.ErrorEntry{Code: "A", Context: outbox.Snapshot(`{"class":"temporary"}`), Attempt: 3}
 		record(t, db, entry)
-		first, err := s.Resolve(t.Context(), entry.ID)
+		first, err := s.Resolve(t.Context(), entry.ID, "ann")
 		if err != nil || !first.Resolved || first.ResolvedAt == nil || time.Since(*first.ResolvedAt) > time.Minute {
 			t.Fatalf("resolved: %+v, error %v", first, err)
 		}
-		second, err := s.Resolve(t.Context(), entry.ID)
+		second, err := s.Resolve(t.Context(), entry.ID, "ann")
 		if err != nil || !second.ResolvedAt.Equal(*first.ResolvedAt) {
 			t.Errorf("resolved again: %+v, error %v", second, err)
 		}
 		if string(second.Context) != `{"class":"temporary"}` || second.Attempt != 3 {
 			t.Errorf("the entry is now %+v", second)
 		}
-		if _, err := s.Resolve(t.Context(), "none"); !errors.Is(err, store.ErrNotFound) {
+		if _, err := s.Resolve(t.Context(), "none", "ann"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("resolving nothing gives %v", err)
 		}
 	})
@@ -68,7 +68,7 @@ func TestTheErrorLogIsFilteredByEachField(t *testing.T) {
 		other := &store.ErrorEntry{Code: "A", Source: "send", EventID: "e1", DeliveryID: "d1", NotificationID: "n1"}
 		wanted := &store.ErrorEntry{Code: "B", Source: "resolve", EventID: "e2", DeliveryID: "d2", NotificationID: "n2"}
 		record(t, db, other, wanted)
-		if _, err := s.Resolve(t.Context(), other.ID); err != nil {
+		if _, err := s.Resolve(t.Context(), other.ID, "ann"); err != nil {
 			t.Fatal(err)
 		}
 		for name, filter := range map[string]store.ErrorFilter{

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/internal/audit"
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 )
@@ -129,14 +131,38 @@ func (f EventFilter) apply(query *gorm.DB) *gorm.DB {
 // that of the event that was there already when it has an idempotency key that is known.
 func (s Events) Append(ctx context.Context, e *outbox.Event) (id string, err error) {
 	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if e.Revision, err = (Notifications{DB: tx}).Revision(ctx); err != nil {
-			return err
-		}
-		id, _, err = outbox.AppendOnce(tx, e)
+		id, err = appendTx(ctx, tx, e)
 		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("store: append an event: %w", err)
+	}
+	return id, nil
+}
+
+func appendTx(ctx context.Context, tx *gorm.DB, e *outbox.Event) (id string, err error) {
+	if e.Revision, err = (Notifications{DB: tx}).Revision(ctx); err != nil {
+		return "", err
+	}
+	id, _, err = outbox.AppendOnce(tx, e)
+	return id, err
+}
+
+// AppendTest puts a test message on its way, tells the audit log who asked for it, and gives the event's ID.
+func (s Events) AppendTest(ctx context.Context, m rule.TestMessage, source outbox.Source, by string) (id string, err error) {
+	doc, err := json.Marshal(m)
+	if err != nil {
+		return "", fmt.Errorf("store: a test message: %w", err)
+	}
+	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if id, err = appendTx(ctx, tx, &outbox.Event{Action: rule.Test, Doc: doc, Source: source}); err != nil {
+			return err
+		}
+		// The channel alone: an address is kept as long as its event, and the log for good.
+		return audit.RecordTx(tx, audit.Entry{Actor: by, Action: "event.test_sent", TargetID: id, Detail: string(m.Channel)})
+	})
+	if err != nil {
+		return "", fmt.Errorf("store: append a test message: %w", err)
 	}
 	return id, nil
 }

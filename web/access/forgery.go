@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -54,9 +55,16 @@ func (a *Access) unforged(c *gin.Context) {
 	a.forgery.ServeHTTP(c.Writer, c.Request.WithContext(context.WithValue(c.Request.Context(), verdictKey{}, v)))
 	c.Request = v.request
 	c.Set(tokenKey, v.token)
-	if !v.right {
-		a.refuse(c, errForged)
+	if v.right {
+		return
 	}
+	// A form that was cut off for its size has no token either: whoever sent it is told the true reason.
+	var large *http.MaxBytesError
+	if _, err := c.Request.Body.Read(make([]byte, 1)); errors.As(err, &large) {
+		a.refuse(c, err)
+		return
+	}
+	a.refuse(c, errForged)
 }
 
 // Token is what a form must send back as csrf_token, or a script as X-CSRF-Token.

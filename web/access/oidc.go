@@ -9,12 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/gin-gonic/gin"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/silquetech/silque-notifications/internal/account"
 )
@@ -47,7 +48,14 @@ type provider struct {
 	redirectURL string
 	client      *http.Client
 
-	lock     sync.Mutex
+	// asking makes those who come while the provider is asked share one question: away, it would keep each waiting after
+	// the other.
+	asking singleflight.Group
+	known  atomic.Pointer[description]
+}
+
+// description is what the provider says of itself.
+type description struct {
 	verifier *oidc.IDTokenVerifier
 	oauth    *oauth2.Config
 	found    *oidc.Provider
@@ -58,22 +66,26 @@ func newProvider(settings OIDC, publicURL string) *provider {
 }
 
 // ready gives the provider's description, once it could be had.
-func (p *provider) ready(ctx context.Context) (*oauth2.Config, *oidc.IDTokenVerifier, error) {
-	p.lock.Lock()
-	defer p.lock.Unlock()
-	if p.found != nil {
-		return p.oauth, p.verifier, nil
+func (p *provider) ready(ctx context.Context) (*description, error) {
+	if known := p.known.Load(); known != nil {
+		return known, nil
 	}
-	found, err := oidc.NewProvider(p.with(context.WithoutCancel(ctx)), p.settings.Issuer)
+	answer, err, _ := p.asking.Do("", func() (any, error) {
+		found, err := oidc.NewProvider(p.with(context.WithoutCancel(ctx)), p.settings.Issuer)
+		if err != nil {
+			return nil, fmt.Errorf("access: the provider's description: %w", err)
+		}
+		known := &description{found: found, verifier: found.Verifier(&oidc.Config{ClientID: p.settings.ClientID}), oauth: &oauth2.Config{
+			ClientID: p.settings.ClientID, ClientSecret: p.settings.ClientSecret, RedirectURL: p.redirectURL, Endpoint: found.Endpoint(),
+			Scopes: []string{oidc.ScopeOpenID, "email", "profile"},
+		}}
+		p.known.Store(known)
+		return known, nil
+	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("access: the provider's description: %w", err)
+		return nil, err
 	}
-	p.found, p.verifier = found, found.Verifier(&oidc.Config{ClientID: p.settings.ClientID})
-	p.oauth = &oauth2.Config{
-		ClientID: p.settings.ClientID, ClientSecret: p.settings.ClientSecret, RedirectURL: p.redirectURL, Endpoint: found.Endpoint(),
-		Scopes: []string{oidc.ScopeOpenID, "email", "profile"},
-	}
-	return p.oauth, p.verifier, nil
+	return answer.(*description), nil //nolint:forcetypeassert // it is what the function above gives
 }
 
 // with makes the libraries use our client.
@@ -115,7 +127,7 @@ func (a *Access) takeFlow(c *gin.Context) (f flow, ok bool) {
 
 // startOIDC sends somebody to the provider.
 func (a *Access) startOIDC(c *gin.Context) error {
-	oauth, _, err := a.provider.ready(c.Request.Context())
+	known, err := a.provider.ready(c.Request.Context())
 	if err != nil {
 		a.log(c, err)
 		return a.signInPage(c, http.StatusBadGateway, signInForm{Next: local(c.Query("next")),
@@ -126,7 +138,7 @@ func (a *Access) startOIDC(c *gin.Context) error {
 		return err
 	}
 	c.Header("Cache-Control", "no-store")
-	c.Redirect(http.StatusSeeOther, oauth.AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)))
+	c.Redirect(http.StatusSeeOther, known.oauth.AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)))
 	return nil
 }
 
@@ -179,11 +191,11 @@ type claims struct {
 func (p *provider) identify(ctx context.Context, code string, f flow) (claims, error) {
 	ctx, cancel := context.WithTimeout(p.with(ctx), providerTimeout)
 	defer cancel()
-	oauth, verifier, err := p.ready(ctx)
+	known, err := p.ready(ctx)
 	if err != nil {
 		return claims{}, err
 	}
-	token, err := oauth.Exchange(ctx, code, oauth2.VerifierOption(f.Verifier))
+	token, err := known.oauth.Exchange(ctx, code, oauth2.VerifierOption(f.Verifier))
 	if err != nil {
 		return claims{}, fmt.Errorf("access: exchange the code: %w", err)
 	}
@@ -191,7 +203,7 @@ func (p *provider) identify(ctx context.Context, code string, f flow) (claims, e
 	if !ok {
 		return claims{}, errors.New("access: the provider gave no ID token")
 	}
-	identity, err := verifier.Verify(ctx, raw)
+	identity, err := known.verifier.Verify(ctx, raw)
 	if err != nil {
 		return claims{}, fmt.Errorf("access: the ID token: %w", err)
 	}
@@ -202,15 +214,18 @@ func (p *provider) identify(ctx context.Context, code string, f flow) (claims, e
 	if err := identity.Claims(&who); err != nil {
 		return claims{}, fmt.Errorf("access: the ID token's claims: %w", err)
 	}
+	if who.Subject == "" {
+		return claims{}, errors.New("access: the ID token names nobody") // all such people would be one
+	}
 	if who.Email == "" {
-		return p.asked(ctx, token, who)
+		return asked(ctx, known.found, token, who)
 	}
 	return who, nil
 }
 
 // asked gets the address where the ID token does not carry it.
-func (p *provider) asked(ctx context.Context, token *oauth2.Token, who claims) (claims, error) {
-	info, err := p.found.UserInfo(ctx, oauth2.StaticTokenSource(token))
+func asked(ctx context.Context, found *oidc.Provider, token *oauth2.Token, who claims) (claims, error) {
+	info, err := found.UserInfo(ctx, oauth2.StaticTokenSource(token))
 	if err != nil {
 		return claims{}, fmt.Errorf("access: the user info: %w", err)
 	}

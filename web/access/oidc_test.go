@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,6 +185,7 @@ func TestAnIdentityThatDoesNotHoldSignsNobodyIn(t *testing.T) {
 		{"a token for another program", "does not hold", nil, func(c map[string]any) { c["aud"] = "another" }},
 		{"a token of another provider", "does not hold", nil, func(c map[string]any) { c["iss"] = "https://evil.example" }},
 		{"a token that is over", "does not hold", nil, func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }},
+		{"a token that names nobody", "does not hold", nil, func(c map[string]any) { c["sub"] = "" }},
 		{"a token of another sign-in", "does not hold", nil, func(c map[string]any) { c["nonce"] = "other" }},
 		{"a token that somebody else signed", "does not hold", func() { i.signer = stranger }, nil},
 		{"a code that was begun elsewhere", "does not hold", func() { i.challenge = "other" }, nil},
@@ -254,4 +257,29 @@ func TestAProviderThatIsAwayIsSaidAndAskedAgain(t *testing.T) {
 	}
 	i.server.Config.Handler = handler
 	i.authorize(b.get("/oidc/start"))
+}
+
+func TestThoseWhoComeWhileTheProviderIsAskedShareOneQuestion(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	var questions atomic.Int64
+	i.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		questions.Add(1)
+		time.Sleep(time.Second)
+		http.NotFound(w, r)
+	})
+	s := open(t, testdb.SQLite(t), i.settings(""))
+	var people sync.WaitGroup
+	for range 10 {
+		b := s.browser()
+		people.Go(func() {
+			if got := b.get("/oidc/start"); got.code != http.StatusBadGateway {
+				t.Errorf("%d", got.code)
+			}
+		})
+	}
+	people.Wait()
+	if n := questions.Load(); n > 5 {
+		t.Errorf("10 people made %d questions, one after the other", n)
+	}
 }

@@ -73,7 +73,7 @@ func (a *API) resolveError(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.errors.Resolve(c.Request.Context(), id)
+	e, err := a.errors.Resolve(c.Request.Context(), id, actor(c))
 	if err != nil {
 		return err
 	}

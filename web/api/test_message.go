@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -27,13 +26,11 @@ func (a *API) sendTest(c *gin.Context) error {
 	if err != nil {
 		return invalid(map[string]string{"to": err.Error()})
 	}
-	doc, err := json.Marshal(rule.TestMessage{Channel: in.Channel, To: to})
+	message := rule.TestMessage{Channel: in.Channel, To: to}
+	id, err := a.events.AppendTest(c.Request.Context(), message, outbox.FromAPI, actor(c))
 	if err != nil {
 		return err
 	}
-	id, err := a.append(c.Request.Context(), &outbox.Event{Action: rule.Test, Doc: doc, Source: outbox.FromAPI})
-	if err != nil {
-		return err
-	}
+	a.config.Nudge()
 	return answer(c, http.StatusAccepted, gin.H{"event_id": id})
 }

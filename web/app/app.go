@@ -137,7 +137,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	relaying.Go(func() { a.relay.Run(ctx) })
 	relaying.Go(func() { a.sweeper.Run(ctx) })
 	relaying.Go(func() { a.foldHours(ctx) })
-	relaying.Go(func() { retry.Retries{DB: a.config.DB, Nudge: a.Nudge}.Run(ctx) })
+	relaying.Go(func() { retry.Retries{DB: a.config.DB, Nudge: a.Nudge, Log: a.config.Log}.Run(ctx) })
 	relaying.Go(func() { a.health.Run(ctx, temporalPart) })
 	if a.alerts != nil {
 		relaying.Go(func() { a.alerts.Run(ctx) })
@@ -237,6 +237,9 @@ func (a *App) rulesChanged(ctx context.Context) {
 func (a *App) recovered(c *gin.Context) {
 	defer func() {
 		if cause := recover(); cause != nil {
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(cause) // net/http's own way to drop a connection: half a file must not look like a whole one
+			}
 			a.config.Log.Error("A request panicked", "method", c.Request.Method, "route", c.FullPath(),
 				"panic", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
 			if !c.Writer.Written() {

@@ -1,8 +1,10 @@
 package console
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -45,6 +47,7 @@ func guard(t *testing.T, db *gorm.DB) *guarded {
 	})
 	pages.Register(engine)
 	behind.Register(engine)
+	engine.NoRoute(pages.NoRoute()...)
 	g := &guarded{db: db, server: httptest.NewServer(engine), routes: pages.Routes()}
 	t.Cleanup(g.server.Close)
 	return g
@@ -114,6 +117,67 @@ func (g *guarded) ask(t *testing.T, client *http.Client, method, path, token str
 		t.Fatal(err)
 	}
 	return response.StatusCode, body.String()
+}
+
+// TestWhatIsTooLargeIsRefusedForItsSize sends, as a form without a script does, the token in the body.
+func TestWhatIsTooLargeIsRefusedForItsSize(t *testing.T) {
+	t.Parallel()
+	g := guard(t, testdb.SQLite(t))
+	editor := g.client(t, account.Editor)
+	token := g.token(t, editor, "/notifications")
+	for _, path := range []string{"/notifications/import", "/nothing-is-here"} {
+		for _, size := range []int{1 << 10, maxForm} {
+			body := new(bytes.Buffer)
+			form := multipart.NewWriter(body)
+			_ = form.WriteField("csrf_token", token)
+			file, err := form.CreateFormFile("file", "rules.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = file.Write(bytes.Repeat([]byte(" "), size))
+			_ = form.Close()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.server.URL+path, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Origin", g.server.URL)
+			request.Header.Set("Accept", "text/html")
+			request.Header.Set("Content-Type", form.FormDataContentType())
+			answer, err := editor.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if large := answer.StatusCode == http.StatusRequestEntityTooLarge; large != (size == maxForm) || answer.StatusCode == http.StatusForbidden {
+				t.Errorf("%d bytes to %s: %d", size, path, answer.StatusCode)
+			}
+		}
+	}
+}
+
+// TestNoAddressOfAPageIsAMistakeOfOurs puts what Postgres refuses into every parameter of every page.
+func TestNoAddressOfAPageIsAMistakeOfOurs(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		g := guard(t, db)
+		admin := g.client(t, account.Admin)
+		for _, route := range g.routes {
+			if route.Method != http.MethodGet {
+				continue
+			}
+			for _, strange := range []string{"%00", "%ff", "99999999999999999999", "%F0%9F%98%80"} {
+				query := url.Values{}
+				for _, name := range []string{"cursor", "q", "sort", "before", "version", "from", "to", "period", "id", "actor", "action",
+					"target", "target_id", "model", "active", "trigger", "channel", "hit", "span", "code", "event", "created"} {
+					query.Set(name, "X")
+				}
+				path := regexp.MustCompile(`[:*]\w+`).ReplaceAllString(route.Path, strange) + "?" + strings.ReplaceAll(query.Encode(), "X", strange)
+				if code, body := g.ask(t, admin, http.MethodGet, path, ""); code >= http.StatusInternalServerError {
+					t.Errorf("GET %s: %d\n%.300s", path, code, body)
+				}
+			}
+		}
+	})
 }
 
 // somewhere fills in the parameters of a route with an ID that nothing has.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,11 +25,8 @@ func (s *Console) sendChannelTest(c *gin.Context) error {
 		sent.Wrong = err.Error()
 		return s.healthWith(c, http.StatusUnprocessableEntity, sent)
 	}
-	doc, err := json.Marshal(rule.TestMessage{Channel: sent.Channel, To: to})
-	if err != nil {
-		return err
-	}
-	id, err := s.events.Append(c.Request.Context(), &outbox.Event{Action: rule.Test, Doc: doc, Source: outbox.FromConsole})
+	message := rule.TestMessage{Channel: sent.Channel, To: to}
+	id, err := s.events.AppendTest(c.Request.Context(), message, outbox.FromConsole, s.actor(c))
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,8 @@ func (s *Console) refuse(c *gin.Context, err error) {
 	case errors.As(err, &large):
 		f = &failure{status: http.StatusRequestEntityTooLarge, code: "too_large", title: "This is too large",
 			message: "The form or the file is larger than 8 MiB. Make it smaller, or split it."}
+	case untextual(err):
+		f = wrongInput("What was sent holds a character that no text can have. Take it out, and send it again.")
 	case unavailable(err):
 		f = &failure{status: http.StatusServiceUnavailable, code: "unavailable", title: "The database cannot be reached",
 			message: "Nothing was changed. Try again in a moment; if it stays so, look at Health or at the log."}
@@ -95,6 +97,12 @@ func (s *Console) log(c *gin.Context, err error) {
 	s.config.Log.ErrorContext(c.Request.Context(), "console: page failed", "method", c.Request.Method, "route", c.FullPath(), "error", text)
 }
 
+// untextual says whether Postgres refused a text: it takes neither NUL nor broken UTF-8, which nobody types.
+func untextual(err error) bool {
+	var postgres interface{ SQLState() string }
+	return errors.As(err, &postgres) && postgres.SQLState() == "22021"
+}
+
 func unavailable(err error) bool {
 	var network net.Error
 	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &network) ||
@@ -103,7 +111,7 @@ func unavailable(err error) bool {
 
 // NoRoute gives the handlers of paths that nothing is mounted on: a page for browsers, JSON for everyone else.
 func (s *Console) NoRoute() []gin.HandlerFunc {
-	handlers := append([]gin.HandlerFunc{forBrowsers}, s.config.Access.Guard()...)
+	handlers := append([]gin.HandlerFunc{forBrowsers, bounded}, s.config.Access.Guard()...)
 	return append(handlers, func(c *gin.Context) { s.refuse(c, errNotThere) })
 }
 

@@ -3,8 +3,10 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -251,6 +253,13 @@ func (s *Console) importRules(c *gin.Context) error {
 
 func (s *Console) runImport(ctx context.Context, job *importJob, file *ruleset.File, o ruleset.Options, by string) {
 	defer close(job.ended)
+	// Nobody stands behind this goroutine: a panic here would end the whole process.
+	defer func() {
+		if cause := recover(); cause != nil {
+			job.err = fmt.Errorf("console: the import panicked with a %T", cause)
+			s.config.Log.ErrorContext(ctx, "An import panicked", "panic", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, importLimit)
 	defer cancel()
 	o.Progress = func(done, total int) {

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"encoding/json"
-
 	"github.com/gin-gonic/gin"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
@@ -41,11 +39,8 @@ func (s *Console) sendTest(c *gin.Context, p *notificationPage) error {
 		p.Test = &testView{Wrong: "there is no message yet, or it cannot be filled in: see what is wrong with it"}
 		return nil
 	}
-	doc, err := json.Marshal(rule.TestMessage{Channel: n.Channel, To: to, Subject: v.Subject, Text: v.Text, HTML: v.HTML, Details: testDetails(v.Details())})
-	if err != nil {
-		return err
-	}
-	id, err := s.events.Append(c.Request.Context(), &outbox.Event{Action: rule.Test, Doc: doc, Source: outbox.FromConsole})
+	message := rule.TestMessage{Channel: n.Channel, To: to, Subject: v.Subject, Text: v.Text, HTML: v.HTML, Details: testDetails(v.Details())}
+	id, err := s.events.AppendTest(c.Request.Context(), message, outbox.FromConsole, s.actor(c))
 	if err != nil {
 		return err
 	}

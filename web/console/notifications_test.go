@@ -381,6 +381,22 @@ func TestNotificationsAreExportedAndImportedElsewhere(t *testing.T) {
 	})
 }
 
+func TestAMistakeInAnImportEndsThatImportAlone(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	shop(t, db)
+	wrote(t, db, "Alpha", nil)
+	file := visit(t, db, account.Editor).post("/notifications/export", "everything", "1").Body.String()
+	there := testdb.SQLite(t)
+	shop(t, there)
+	v := visit(t, there, account.Editor, func(c *Config) { c.OnRuleChange = func(context.Context) { panic("a mistake") } })
+	path := v.upload(file).Header().Get("Location")
+	if answer := v.post(path); answer.Code != http.StatusInternalServerError {
+		t.Errorf("%d %v", answer.Code, answer.Header())
+	}
+	v.holds(v.page(path+"/progress"), "Import")
+}
+
 func TestADryRunShowsWhatWouldHappenToEach(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
