@@ -38,8 +38,9 @@ type dashboard struct {
 	// Titles are those of the failing notifications that are still there.
 	Titles map[string]string
 	Errors []*store.ErrorEntry
-	// Fresh says that nothing has ever been told; Notifications, that there are notifications.
-	Fresh, Notifications bool
+	// Fresh says that nothing has ever been told; Notifications, that there are notifications; Start, that the first steps
+	// are worth showing.
+	Fresh, Notifications, Start bool
 	Elsewhere            []ui.Link
 }
 
@@ -129,16 +130,20 @@ func (s *Console) fillFailing(ctx context.Context, d *dashboard, since time.Time
 	return err
 }
 
-// fillFresh finds out whether this is a system in which nothing has happened yet.
+// fewDeliveries is how many there are while the development stack still shows the first steps: its own examples tell a
+// few by themselves.
+const fewDeliveries = 10
+
+// fillFresh finds out whether whoever looks may be new here.
 func (s *Console) fillFresh(ctx context.Context, d *dashboard) error {
-	if len(d.Errors) > 0 || d.Unsent+d.Waiting.Events+d.Waiting.Started+d.Series.Total > 0 {
+	if len(d.Errors) > 0 || d.Unsent+d.Waiting.Events+d.Waiting.Started > 0 || d.Series.Total >= fewDeliveries {
 		return nil
 	}
-	told, err := s.deliveries.List(ctx, store.DeliveryFilter{}, store.Paging{Limit: 1})
-	if err != nil || len(told.Items) > 0 {
+	told, err := s.deliveries.List(ctx, store.DeliveryFilter{}, store.Paging{Limit: fewDeliveries})
+	if err != nil || len(told.Items) > 0 && len(d.Elsewhere) == 0 || len(told.Items) == fewDeliveries {
 		return err
 	}
 	there, err := s.notifications.List(ctx, store.NotificationFilter{}, store.Paging{Limit: 1})
-	d.Fresh, d.Notifications = true, len(there.Items) > 0
+	d.Fresh, d.Notifications, d.Start = len(told.Items) == 0, len(there.Items) > 0, true
 	return err
 }

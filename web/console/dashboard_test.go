@@ -55,12 +55,17 @@ func TestTheDashboardShowsWhatWasToldAndWhatFails(t *testing.T) {
 		if got := strings.Count(page, `<th scope="row">`); got != 7 {
 			t.Errorf("%d days", got)
 		}
+		few := visit(t, db, account.Viewer, func(c *Config) { c.Elsewhere = []ui.Link{{Path: "/demo", Name: "Demo shop"}} })
+		if err := db.Exec("UPDATE notify_deliveries SET status = 'sent' WHERE status = 'pending'").Error; err != nil {
+			t.Fatal(err)
+		}
+		few.holds(few.page("/"), "Three steps to begin with", `href="/demo"`)
 		down := visit(t, db, account.Viewer, func(c *Config) { c.TemporalUp = func() bool { return false } })
 		down.holds(down.page("/"), "Temporal does not answer", "greyed")
 
 		answer := v.get("/dashboard.csv?span=day")
 		lines := strings.Split(strings.TrimSpace(answer.Body.String()), "\n")
-		if answer.Code != http.StatusOK || len(lines) != 25 || !strings.HasSuffix(lines[24], ",2,2,1,1,2,2,2,6") {
+		if answer.Code != http.StatusOK || len(lines) != 25 || !strings.HasSuffix(lines[24], ",3,2,1,1,3,2,2,7") {
 			t.Errorf("%d %s", answer.Code, answer.Body)
 		}
 	})
