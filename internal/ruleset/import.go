@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -98,11 +100,26 @@ func (s Set) Plan(ctx context.Context, f *File, o Options) (*Plan, error) {
 // Import carries a file over, all of it or nothing; it can be repeated. When something is invalid the error is ErrInvalid,
 // and the plan says what. What was imported can be taken back by the outcome's revision; lists stay.
 func (s Set) Import(ctx context.Context, f *File, o Options, by string) (*Plan, store.Outcome, error) {
-	var plan *Plan
+	before, err := s.state(ctx, s.DB)
+	if err != nil {
+		return nil, store.Outcome{}, err
+	}
+	// To check some thousand notifications takes seconds, in which SQLite's other writers are not to wait.
+	plan, err := s.plan(ctx, s.DB, f, o)
+	if err != nil {
+		return nil, store.Outcome{}, err
+	}
 	done, err := store.Notifications{DB: s.DB}.Import(ctx, by, func(tx *gorm.DB) (in store.Incoming, err error) {
-		// Once more, now that nobody changes anything: the plan that a person has seen may be old.
-		if plan, err = s.plan(ctx, tx, f, o); err != nil {
+		now, err := s.state(ctx, tx)
+		if err != nil {
 			return in, err
+		}
+		// The transaction's own revision is the next one. When somebody was between, everything is looked at once more, now
+		// that nobody changes anything.
+		if before.revision++; !reflect.DeepEqual(before, now) {
+			if plan, err = s.plan(ctx, tx, f, o); err != nil {
+				return in, err
+			}
 		}
 		if !plan.Valid() {
 			return in, ErrInvalid
@@ -113,6 +130,27 @@ func (s Set) Import(ctx context.Context, f *File, o Options, by string) (*Plan, 
 		s.Options.OnChange(ctx)
 	}
 	return plan, done, err
+}
+
+// state is what a plan rests on.
+type state struct {
+	revision int64
+	lists    map[string]time.Time
+}
+
+func (s Set) state(ctx context.Context, db *gorm.DB) (now state, err error) {
+	if now.revision, err = (store.Notifications{DB: db}).Revision(ctx); err != nil {
+		return now, err
+	}
+	lists, err := store.Lists{DB: db}.All(ctx)
+	if err != nil {
+		return now, err
+	}
+	now.lists = make(map[string]time.Time, len(lists))
+	for _, l := range lists {
+		now.lists[l.ID] = l.UpdatedAt
+	}
+	return now, nil
 }
 
 func (p *Plan) incoming(o Options) (in store.Incoming) {

@@ -326,3 +326,31 @@ func BenchmarkImportOfTenThousand(b *testing.B) {
 		})
 	}
 }
+
+// TestAnImportIsCheckedBeforeOthersHaveToWait changes what is here while an import looks at its notifications: SQLite's
+// only writer must be free meanwhile, and the change must be seen.
+func TestAnImportIsCheckedBeforeOthersHaveToWait(t *testing.T) {
+	t.Parallel()
+	each(t, func(o *office) {
+		o.fill()
+		file := o.export(nil)
+		all, err := store.Notifications{DB: o.db}.Names(o.Context())
+		o.must(err)
+		o.must(o.book.Delete(o.Context(), all[2].ID, "ann"))
+		looks := 0
+		options := ruleset.Options{Progress: func(done, total int) {
+			if looks++; done == total && looks == total {
+				_, err := o.book.Restore(o.Context(), all[2].ID, "ben")
+				o.must(err)
+			}
+		}}
+		plan, outcome, err := o.set.Import(o.Context(), o.read(file), options, "ann")
+		o.must(err)
+		if got := said(plan); got != "same, same, same, list same" || outcome.Changed != 0 {
+			t.Errorf("%s, %+v", got, outcome)
+		}
+		if looks != 6 {
+			t.Errorf("looked at %d notifications, want each twice", looks)
+		}
+	})
+}

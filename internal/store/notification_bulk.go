@@ -71,7 +71,8 @@ func (s Notifications) Bulk(ctx context.Context, what Bulk, of Selection, titled
 // chosen gives the IDs of a selection, oldest first. They are all read before anything is written, which may match too.
 func (c *changing) chosen(of Selection) (ids []string, err error) {
 	if of.Matching != nil {
-		return ids, of.Matching.apply(c.tx).Model(&notificationRow{}).Order("id").Pluck("id", &ids).Error
+		err = of.Matching.apply(c.tx).Model(&notificationRow{}).Order("id").Pluck("id", &ids).Error
+		return ids, err
 	}
 	return slices.Compact(slices.Sorted(slices.Values(of.IDs))), nil
 }

@@ -95,7 +95,8 @@ func (s Notifications) Undo(ctx context.Context, revision int64, by string) (Out
 // last reads a notification's newest state, or gives ErrNotFound.
 func (c *changing) last(id string) (versionRow, error) {
 	var row versionRow
-	return row, found(c.tx.Where("notification_id = ? AND revision_to IS NULL", id).Take(&row).Error)
+	err := found(c.tx.Where("notification_id = ? AND revision_to IS NULL", id).Take(&row).Error)
+	return row, err
 }
 
 // revived gives the state after a deletion that is taken back.

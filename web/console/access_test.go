@@ -293,6 +293,11 @@ func TestATokenIsShownOnceAndRevoked(t *testing.T) {
 		if got := v.post("/tokens", "name", "shop", "days", "30"); got.Code != http.StatusUnprocessableEntity || !strings.Contains(got.Body.String(), "Choose what the token may do") {
 			t.Errorf("without a scope: %d", got.Code)
 		}
+		for _, days := range []string{"", "soon", "-1", "99999", "99999999999999999999"} {
+			if got := v.post("/tokens", "name", "shop", "scope", "events", "days", days); got.Code != http.StatusUnprocessableEntity || strings.Contains(got.Body.String(), "silque_") {
+				t.Errorf("a token that ends in %q days: %d", days, got.Code)
+			}
+		}
 		made := v.post("/tokens", "name", "shop", "scope", "events", "scope", "read", "days", "30").Body.String()
 		secret := regexp.MustCompile(`silque_[A-Z2-7]{20,}`).FindString(made)
 		if secret == "" || strings.Contains(v.page("/tokens"), secret) {

@@ -55,7 +55,7 @@ type waitingChannel struct {
 func (d dashboard) FailedOf(f store.Failing) string {
 	query := url.Values{"status": {string(store.DeliveryFailed)}}
 	if f.NotificationID != "" {
-		query.Set("notification_id", f.NotificationID)
+		query.Set("notification", f.NotificationID)
 	} else {
 		query.Set("address", f.Address)
 	}

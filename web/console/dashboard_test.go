@@ -2,7 +2,9 @@ package console
 
 import (
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -45,10 +47,30 @@ func TestTheDashboardShowsWhatWasToldAndWhatFails(t *testing.T) {
 		if _, err := (store.Deliveries{}).InsertTx(db, rows); err != nil {
 			t.Fatal(err)
 		}
+		other := &store.Delivery{ID: outbox.NewID(), EventID: outbox.NewID(), NotificationID: outbox.NewID(), Channel: rule.Email, Address: "other@example.com",
+			Status: store.DeliveryFailed, CreatedAt: time.Now().UTC().Add(-48 * time.Hour), UpdatedAt: time.Now().UTC()}
+		other.ID = outbox.FirstID(other.CreatedAt) + other.ID[13:]
 		v := visit(t, db, account.Viewer)
 		page := v.page("/?span=week")
+		if _, err := (store.Deliveries{}).InsertTx(db, []*store.Delivery{other}); err != nil {
+			t.Fatal(err)
+		}
+		links := regexp.MustCompile(`href="(/deliveries\?[^"]+)"`)
+		for _, from := range []string{page, v.page("/notifications/" + n.ID)} {
+			followed := 0
+			for _, link := range links.FindAllStringSubmatch(from, -1) {
+				if path := html.UnescapeString(link[1]); strings.Contains(path, n.ID) || strings.Contains(path, "address=") {
+					if followed++; strings.Contains(v.page(path), "other@example.com") {
+						t.Errorf("%s leads to what is not about it", path)
+					}
+				}
+			}
+			if followed == 0 {
+				t.Error("there is no link to follow")
+			}
+		}
 		v.holds(page, "<b>2</b>", "<b>1</b>", "6 deliveries that ended: 2 sent, 2 failed, 1 unknown, 1 suppressed",
-			"2 failed", "/deliveries?notification_id="+n.ID+"&amp;status=failed", "&lt;script&gt;")
+			"2 failed", "/deliveries?notification="+n.ID+"&amp;status=failed", "&lt;script&gt;")
 		if strings.Contains(page, hostile) || strings.Contains(page, "Nothing has been told yet") {
 			t.Errorf("the page is\n%s", page)
 		}

@@ -55,6 +55,9 @@ func tokenNow(t account.Token) shownToken {
 // defaultDays is how long a token lives unless somebody decides otherwise.
 const defaultDays = 90
 
+// mostDays is the longest that a token with an end can live.
+const mostDays = 3660
+
 func (s *Console) listTokens(c *gin.Context) error {
 	return s.tokensPage(c, http.StatusOK, tokensView{Chosen: map[string]bool{}, Days: defaultDays})
 }
@@ -79,9 +82,15 @@ func (s *Console) createToken(c *gin.Context) error {
 		v.Chosen[scope] = true
 		scopes = append(scopes, account.Scope(scope))
 	}
+	// Only 0 means never: what cannot be read must not become a token without an end.
+	days, err := strconv.Atoi(c.PostForm("days"))
+	if err != nil || days < 0 || days > mostDays {
+		v.Days, v.Wrong = defaultDays, "Choose when the token ends."
+		return s.tokensPage(c, http.StatusUnprocessableEntity, v)
+	}
+	v.Days = days
 	var expires *time.Time
-	if days, err := strconv.Atoi(c.PostForm("days")); err == nil && days > 0 && days <= 3660 {
-		v.Days = days
+	if days > 0 {
 		end := time.Now().AddDate(0, 0, days)
 		expires = &end
 	}
