@@ -41,7 +41,7 @@ type dashboard struct {
 	// Fresh says that nothing has ever been told; Notifications, that there are notifications; Start, that the first steps
 	// are worth showing.
 	Fresh, Notifications, Start bool
-	Elsewhere            []ui.Link
+	Elsewhere                   []ui.Link
 }
 
 // waitingChannel is what waits on a channel, and how long its provider wants to be left alone.

@@ -97,9 +97,12 @@ func (s *Console) retryDeliveries(c *gin.Context) error {
 	if err != nil {
 		return wrongInput("The filter cannot be read. Go back to the list and try again.")
 	}
-	a := asked{query: query, zone: zone(c)}
+	a := asking(c, query)
 	f, _, err := s.searchDeliveries(ctx, a)
 	if err != nil {
+		return err
+	}
+	if err := a.all(); err != nil {
 		return err
 	}
 	bulk, err := s.retries().Begin(ctx, f, by)

@@ -294,8 +294,12 @@ func (s *Console) resolveErrors(c *gin.Context) error {
 		if problem != nil || form.Get("newest") == "" {
 			return wrongInput("Choose errors, or go back to the list and try again.")
 		}
-		filter, _, problem := s.searchErrors(ctx, asked{query: query, zone: zone(c)})
+		a := asking(c, query)
+		filter, _, problem := s.searchErrors(ctx, a)
 		if problem != nil {
+			return problem
+		}
+		if problem := a.all(); problem != nil {
 			return problem
 		}
 		resolved, err = s.resolve(ctx, filter, form.Get("newest"), at, s.actor(c), query.Encode())

@@ -21,9 +21,26 @@ import (
 type asked struct {
 	query url.Values
 	zone  *time.Location
+	// heeded are the parameters that have been read and understood.
+	heeded map[string]bool
 }
 
-func ask(c *gin.Context) asked { return asked{query: c.Request.URL.Query(), zone: zone(c)} }
+func ask(c *gin.Context) asked { return asking(c, c.Request.URL.Query()) }
+
+func asking(c *gin.Context, query url.Values) asked {
+	return asked{query: query, zone: zone(c), heeded: make(map[string]bool)}
+}
+
+// all says whether everything that was asked for has been heeded. A list may show too much, but what is done to "all that
+// match" must not reach further than what somebody meant.
+func (a asked) all() error {
+	for name, values := range a.query {
+		if strings.TrimSpace(strings.Join(values, "")) != "" && name != "cursor" && !a.heeded[name] {
+			return wrongInput("A part of the filter is not understood, so nothing was done. Go back to the list, filter it anew and try again.")
+		}
+	}
+	return nil
+}
 
 // longest bounds what is looked for, in bytes.
 const longest = 300
@@ -33,6 +50,7 @@ func (a asked) text(name string) string {
 	if len(text) > longest || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 		return "" // nothing here has it, and Postgres refuses the last two
 	}
+	a.heeded[name] = true
 	return text
 }
 
@@ -41,6 +59,7 @@ func oneOf[T ~string](a asked, name string, known []T) string {
 	if text := a.text(name); slices.Contains(known, T(text)) {
 		return text
 	}
+	a.heeded[name] = false
 	return ""
 }
 
@@ -70,13 +89,15 @@ func (a asked) span() (s store.Span) {
 			return store.Span{From: time.Now().Add(-p.length)}
 		}
 	}
+	a.heeded["period"] = false
 	read := func(name string) time.Time {
 		for _, form := range []string{minutes, "2006-01-02T15:04:05", time.DateOnly} {
 			if at, err := time.ParseInLocation(form, a.text(name), a.zone); err == nil {
 				return at
 			}
 		}
-		at, _ := time.Parse(time.RFC3339, a.text(name))
+		at, err := time.Parse(time.RFC3339, a.text(name))
+		a.heeded[name] = err == nil
 		return at
 	}
 	return store.Span{From: read("from"), To: read("to")}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -47,6 +48,11 @@ func chosenOf(c *gin.Context) (of rules.Selection, form url.Values, q rulesQuery
 	}
 	q = rulesQueryOf(filters, zone(c))
 	if form.Get("all") != "" {
+		for name := range filters {
+			if slices.Contains(ruleFilters, name) && strings.TrimSpace(filters.Get(name)) != "" && !q.Values.Has(name) {
+				return of, nil, q, wrongInput("A part of the filter is not understood, so nothing was done. Go back to the list, filter it anew and try again.")
+			}
+		}
 		return rules.Selection{Matching: &q.Filter}, form, q, nil
 	}
 	for _, id := range form["id"] {

@@ -203,7 +203,8 @@ func TestManyNotificationsAreChangedOnceItIsConfirmedAndTakenBack(t *testing.T) 
 		if said := v.goes("/notifications/bulk", "/notifications", "what", "delete"); !strings.Contains(said, "Nothing is chosen") {
 			t.Error(said)
 		}
-		for _, wrong := range [][]string{{"what", "paint", "id", b.ID}, {"what", "delete", "id", "x"}, {"what", "delete", "all", "1", "filter", "%zz"}} {
+		for _, wrong := range [][]string{{"what", "paint", "id", b.ID}, {"what", "delete", "id", "x"}, {"what", "delete", "all", "1", "filter", "%zz"},
+			{"what", "delete", "all", "1", "filter", "channel=fax"}, {"what", "delete", "all", "1", "filter", "created_from=soon"}} {
 			if answer := v.post("/notifications/bulk", wrong...); answer.Code != http.StatusBadRequest {
 				t.Errorf("%v: %d", wrong, answer.Code)
 			}

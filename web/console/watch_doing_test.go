@@ -57,6 +57,11 @@ func TestEverythingThatMatchesIsRetriedInStepsThatAPersonSees(t *testing.T) {
 		w, v := watch(t, db, ""), visit(t, db, account.Editor)
 		filter := "channel=email&q=example"
 		v.holds(v.page("/deliveries/retry?"+filter), "Everything that matches the filter", "ann@example.com", `name="all"`)
+		for _, misread := range []string{"notification_id=x", "status=broken", "from=yesterday", "period=age", "channel=fax"} {
+			if answer := v.post("/deliveries/retry", "all", "1", "query", misread); answer.Code != http.StatusBadRequest {
+				t.Errorf("%s is taken for more than was meant: %d", misread, answer.Code)
+			}
+		}
 		answer := v.post("/deliveries/retry", "all", "1", "query", filter)
 		progress := answer.Header().Get("Location")
 		if answer.Code != http.StatusSeeOther || !strings.HasPrefix(progress, "/deliveries/retry/") {
@@ -87,6 +92,9 @@ func TestAGroupOfErrorsIsResolvedRetriedAndOpenedAgain(t *testing.T) {
 		later := &store.ErrorEntry{Code: w.err.Code, NotificationID: w.notification.ID, Message: "later"}
 		if err := (store.Errors{}).RecordTx(db, later); err != nil {
 			t.Fatal(err)
+		}
+		if answer := v.post("/errors/resolve", "all", "1", "query", "state=odd", "newest", w.err.ID); answer.Code != http.StatusBadRequest {
+			t.Errorf("a filter that is not understood resolves: %d", answer.Code)
 		}
 		v.post("/errors/resolve", "all", "1", "query", query, "newest", w.err.ID)
 		flash := v.access.flash
