@@ -384,6 +384,27 @@ func TestThePreviewShowsTheNewestRowOrTheOneThatIsSearched(t *testing.T) {
 	})
 }
 
+func TestThePreviewDoesNotTakeARowForTheChangeThatIsAwaited(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	aShop(t, db)
+	v := visit(t, db, account.Viewer)
+	n := aNotification()
+	n.Trigger, n.ValueChangeField, n.ValueChangeFrom, n.ValueChangeTo = rule.OnValueChange, "status", text("NEW"), text("APPROVED")
+	body := v.post("/notifications/preview", sent(n, "preview_key", "7")...).Body.String()
+	v.holds(body, "If this fired: it would go to 1 address", "It waits for a change from “NEW” to “APPROVED”; on this row status is “NEW”.")
+	body = v.post("/notifications/preview", sent(n, "preview_key", "8")...).Body.String()
+	v.holds(body, "If this fired: it would go to 1 address")
+	v.lacks(body, "It waits for")
+	n.ValueChangeField, n.ValueChangeFrom, n.ValueChangeTo = "customer_id", nil, text("")
+	v.holds(v.post("/notifications/preview", sent(n)...).Body.String(), "It waits for a change to empty; on this row customer_id is “1”.")
+	n.ValueChangeTo = text("01")
+	v.lacks(v.post("/notifications/preview", sent(n)...).Body.String(), "It waits for")
+	n = aNotification()
+	n.Trigger, n.DateField, n.AlertDays, n.Conditions = rule.DaysBefore, "due_date", number(3), "doc.id > 100"
+	v.holds(v.post("/notifications/preview", sent(n, "preview_key", "7")...).Body.String(), "If this fired: nothing would be sent: condition false")
+}
+
 func TestThePastIsJudgedByWhatStandsInTheForm(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
