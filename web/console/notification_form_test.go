@@ -384,6 +384,16 @@ func TestThePreviewShowsTheNewestRowOrTheOneThatIsSearched(t *testing.T) {
 	})
 }
 
+func TestFieldsOfTheRowAndOfWhatItLeadsToCanBePutIn(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	aShop(t, db)
+	v := visit(t, db, account.Viewer)
+	page := v.page("/notifications/new?model=orders")
+	v.holds(page, `data-inserts="{{ doc.number }}"`, `data-inserts="{{ doc.customer.name }}"`, `data-inserts="{{ doc.customer.email }}"`)
+	v.lacks(page, `data-inserts="{{ doc.customer.id }}"`, `data-inserts="{{ doc.customer.role }}"`)
+}
+
 func TestThePreviewDoesNotTakeARowForTheChangeThatIsAwaited(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)

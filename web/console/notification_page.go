@@ -501,15 +501,33 @@ func (p *notificationPage) Priorities() []fieldChoice {
 	return []fieldChoice{{"1", "1, first"}, {"2", "2"}, {"3", "3"}, {"4", "4"}, {"5", "5, last"}}
 }
 
-// Tokens are placeholders for some fields of the chosen model.
+// The bounds of the placeholders that are offered.
+const (
+	ownTokens        = 5
+	relatedTokens    = 2 // of each relation
+	tokensAltogether = 11
+)
+
+// Tokens are placeholders for some fields of the chosen model, and of the single rows that it leads to.
 func (p *notificationPage) Tokens() (tokens []string) {
 	if p.Model == nil {
 		return nil
 	}
-	row := "doc"
-	for _, f := range p.Model.Fields {
-		if len(tokens) < 5 && !strings.HasSuffix(f.Name, "_id") && !strings.HasSuffix(f.Name, "_at") && f.Type != rule.Bytes && f.Type != rule.JSON {
-			tokens = append(tokens, "{{ "+row+"."+f.Name+" }}")
+	tokens = tokensOf(p.Model, "doc.", ownTokens)
+	for _, r := range p.Model.Relations {
+		if other, ok := p.models.Model(r.Model); ok && r.Kind != rule.HasMany {
+			tokens = append(tokens, tokensOf(other, "doc."+r.Name+".", relatedTokens)...)
+		}
+	}
+	return tokens[:min(len(tokens), tokensAltogether)]
+}
+
+// tokensOf leaves out what people seldom want to read: other rows' keys, moments of writing, and data.
+func tokensOf(m *rule.Model, path string, limit int) (tokens []string) {
+	for _, f := range m.Fields {
+		key := strings.HasSuffix(f.Name, "_id") || path != "doc." && slices.Contains(m.PrimaryKey, f.Name)
+		if len(tokens) < limit && !key && !strings.HasSuffix(f.Name, "_at") && f.Type != rule.Bytes && f.Type != rule.JSON {
+			tokens = append(tokens, "{{ "+path+f.Name+" }}")
 		}
 	}
 	return tokens
