@@ -384,6 +384,24 @@ func TestThePreviewShowsTheNewestRowOrTheOneThatIsSearched(t *testing.T) {
 	})
 }
 
+func TestTheExampleOfARecipientIsAFieldThatTheModelHas(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	aShop(t, db)
+	invoices := &rule.Model{Name: "invoices", Label: "Invoices", PrimaryKey: []string{"id"}, Fields: []rule.Field{{Name: "id", Type: rule.Integer}, {Name: "order_id", Type: rule.Integer}},
+		Relations: []rule.Relation{{Name: "order", Label: "Order", Kind: rule.BelongsTo, Model: "orders", Field: "order_id", RemoteField: "id"}}}
+	if err := catalog.Save(t.Context(), db, invoices); err != nil {
+		t.Fatal(err)
+	}
+	v := visit(t, db, account.Viewer)
+	for query, want := range map[string]string{
+		"model=orders": "ann@example.com, or a field such as doc.email", "model=orders&channel=sms": "&#43;12025550123, or a field such as doc.phone",
+		"model=invoices": "ann@example.com, or a field such as doc.order.email", "model=customers&channel=sms": "&#43;12025550123",
+	} {
+		v.holds(v.page("/notifications/new?"+query), `placeholder="`+want+`"`)
+	}
+}
+
 func TestFieldsOfTheRowAndOfWhatItLeadsToCanBePutIn(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
@@ -478,7 +496,7 @@ func TestWhatCanFollowIsOfferedAsJSON(t *testing.T) {
 	}{
 		"a template":           {[]string{"kind", "template", "text", "Hi {{ doc.cust"}, "customer customer_id"},
 		"a condition":          {[]string{"kind", "condition", "text", "doc.customer.na"}, "name"},
-		"a recipient":          {[]string{"kind", "recipient", "channel", "email", "text", "doc.cus"}, "doc.customer old_doc.customer doc.customer.email"},
+		"a recipient":          {[]string{"kind", "recipient", "channel", "email", "text", "doc.cus"}, "doc.customer.email doc.customer old_doc.customer.email old_doc.customer"},
 		"a number's recipient": {[]string{"kind", "recipient", "channel", "sms", "text", ""}, "doc.phone old_doc.phone"},
 		"an address":           {[]string{"kind", "recipient", "channel", "email", "text", "ann@"}, ""},
 		"a path":               {[]string{"kind", "path", "text", "doc.customer.lan"}, "doc.customer.language"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/silquetech/silque-notifications/internal/catalog"
+	"github.com/silquetech/silque-notifications/internal/preview"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
@@ -499,6 +500,22 @@ func (p *notificationPage) Units() []fieldChoice {
 // Priorities are the choices besides the usual one.
 func (p *notificationPage) Priorities() []fieldChoice {
 	return []fieldChoice{{"1", "1, first"}, {"2", "2"}, {"3", "3"}, {"4", "4"}, {"5", "5, last"}}
+}
+
+// ToExample says what a recipient can be, by an address of the channel and a field that the model has.
+func (p *notificationPage) ToExample() string {
+	example := "+12025550123"
+	channel := rule.Channel(p.Value("channel"))
+	if channel == rule.Email {
+		example = "ann@example.com"
+	}
+	if p.Model == nil || !slices.Contains(rule.Channels, channel) {
+		return example
+	}
+	if found := preview.Suggest(p.reader, p.Model, channel); len(found) > 0 {
+		return example + ", or a field such as " + found[0].DocumentField
+	}
+	return example
 }
 
 // The bounds of the placeholders that are offered.

@@ -103,7 +103,7 @@
   });
 
   // Suggestions. One list serves all fields; it stands below the field, or below the cursor of a text.
-  let field = null, items = [], replace = 0, chosen = -1, asked = 0, asking = 0;
+  let field = null, items = [], replace = 0, chosen = -1, moved = false, asked = 0, asking = 0;
   const attributes = () => {
     const open = !list.hidden && field;
     if (field) {
@@ -112,8 +112,8 @@
     }
   };
   const close = () => { clearTimeout(asking); asked++; list.hidden = true; items = []; chosen = -1; attributes(); };
-  const mark = (index) => {
-    chosen = index;
+  const mark = (index, byKey = false) => {
+    chosen = index; moved = byKey;
     [...list.children].forEach((option, i) => option.setAttribute("aria-selected", String(i === chosen)));
     list.children[chosen]?.scrollIntoView({ block: "nearest" });
     attributes();
@@ -152,7 +152,8 @@
     }));
     list.hidden = false;
     place();
-    if (field.matches("textarea, [data-complete=template]")) mark(0);
+    // What is written already stays what Enter takes.
+    if (field.matches("textarea, [data-complete=template], [data-complete=recipient]")) mark(Math.max(0, items.findIndex((item) => item.text === field.value)));
     said.textContent = items.length === 1 ? "1 suggestion" : items.length + " suggestions";
     attributes();
   };
@@ -209,11 +210,12 @@
     }
     if (open && !event.isComposing) {
       switch (event.key) {
-        case "ArrowDown": event.preventDefault(); mark((chosen + 1) % items.length); return;
-        case "ArrowUp": event.preventDefault(); mark((chosen + items.length - (chosen < 0 ? 0 : 1)) % items.length); return;
+        case "ArrowDown": event.preventDefault(); mark((chosen + 1) % items.length, true); return;
+        case "ArrowUp": event.preventDefault(); mark((chosen + items.length - (chosen < 0 ? 0 : 1)) % items.length, true); return;
         case "Escape": event.preventDefault(); close(); return;
         case "Enter": if (chosen >= 0) { event.preventDefault(); take(chosen); return; } break;
-        case "Tab": if (chosen >= 0 && !event.shiftKey) { event.preventDefault(); take(chosen); return; } break;
+        // Who passes an empty field by fills nothing in.
+        case "Tab": if (chosen >= 0 && !event.shiftKey && (moved || field.value)) { event.preventDefault(); take(chosen); return; } break;
       }
     }
     // Enter in a field of one line must not press a button that happens to stand first.
