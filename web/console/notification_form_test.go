@@ -502,11 +502,13 @@ func TestWhatCanFollowIsOfferedAsJSON(t *testing.T) {
 		"a path":               {[]string{"kind", "path", "text", "doc.customer.lan"}, "doc.customer.language"},
 		"a field":              {[]string{"kind", "field", "text", "stat"}, "status"},
 		"a row":                {[]string{"kind", "row", "text", "A-7"}, "7"},
+		"a value":              {[]string{"kind", "value", "field", "status", "text", ""}, "APPROVED NEW"},
+		"a value's beginning":  {[]string{"kind", "value", "field", "status", "text", "ne"}, "NEW"},
 		"a model that is not":  {[]string{"kind", "row", "text", "", "model", "none"}, ""},
 		"a kind that is not":   {[]string{"kind", "x", "text", "doc"}, ""},
 	} {
 		ask := test.ask
-		if len(ask) == 4 || ask[len(ask)-2] != "model" {
+		if ask[len(ask)-2] != "model" {
 			ask = append([]string{"model", "orders"}, ask...)
 		} else {
 			ask = append([]string{ask[len(ask)-2], ask[len(ask)-1]}, ask[:len(ask)-2]...)

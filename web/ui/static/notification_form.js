@@ -162,7 +162,7 @@
     const mine = ++asked, target = field;
     asking = setTimeout(async () => {
       const of = target.dataset.of;
-      const body = new URLSearchParams({ kind: target.dataset.complete, channel: value("channel"), model: of ? value(of) : value("model"), text: target.value.slice(0, target.selectionStart) });
+      const body = new URLSearchParams({ kind: target.dataset.complete, channel: value("channel"), model: of ? value(of) : value("model"), field: value("value_change_field"), text: target.value.slice(0, target.selectionStart) });
       try {
         const answer = await fetch("/notifications/complete", { method: "POST", body, headers: { "X-CSRF-Token": token } });
         if (answer.ok && mine === asked && document.activeElement === target) offer(await answer.json());
@@ -174,7 +174,7 @@
     if (!item) return;
     const end = target.selectionStart;
     // replace counts characters; whatever is replaced are names, whose characters are one unit each.
-    const whole = target.matches("[data-complete=row], [data-complete=recipient], [data-complete=path], [data-complete=field]");
+    const whole = target.matches("[data-complete=row], [data-complete=recipient], [data-complete=path], [data-complete=field], [data-complete=value]");
     let text = item.text;
     if (item.more && !text.endsWith("(") && /^(one of|many) |^$/.test(item.type || "") || item.more && target.dataset.complete !== "template" && /^(one of|many) /.test(item.type || "")) text += ".";
     else if (item.more && ["doc", "old_doc", "notif", "loop"].includes(text)) text += ".";
@@ -225,10 +225,4 @@
   // A mistake that appears above the field moves it.
   new ResizeObserver(() => { if (!list.hidden) place(); }).observe(form);
   addEventListener("scroll", () => { if (!list.hidden) place(); }, { passive: true, capture: true });
-
-  // A value to compare with is asked for by writing it.
-  form.addEventListener("input", (event) => {
-    const select = event.target.id && form.querySelector(`select[data-wanted="${CSS.escape(event.target.id)}"]`);
-    if (select && event.target.value && select.value !== "value") select.value = "value";
-  });
 })();
