@@ -50,6 +50,14 @@
   });
   frames(preview);
 
+  // The answer to "Look" appears below the button, perhaps out of sight: it is shown, and its first line is said.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.requestConfig?.path !== "/notifications/compare") return;
+    const answer = document.getElementById("comparison");
+    answer.scrollIntoView({ block: "nearest" });
+    said.textContent = answer.querySelector("p")?.textContent || "";
+  });
+
   // A test goes to an address of the channel.
   form.addEventListener("change", (event) => {
     const to = document.getElementById("f-test_to");
