@@ -348,7 +348,7 @@ func firstField(kind string) string {
 // fieldLabels are how fields are called in the summary of what is wrong.
 var fieldLabels = map[string]string{
 	"title": "Subject", "message": "Message", "html_message": "HTML", "model": "About", "trigger": "When", "channel": "How",
-	"value_change_field": "Field", "value_change_fields": "Further fields", "value_change_from": "From", "value_change_to": "To",
+	"value_change_field": "Field", "value_change_fields": "Further fields", "value_change_from": "Changes from", "value_change_to": "Changes to",
 	"date_field": "Date", "alert_days": "How long", "alert_unit": "Unit", "alert_time": "Time of day", "time_zone": "Time zone",
 	"conditions": "Conditions", "recipients": "Recipients", "to": "Recipient", "list_id": "Saved list", "reply_to": "Reply-to",
 	"locale_field": "Language field", "locale": "Language", "variants": "Languages", "content_sid": "WhatsApp template", "content_variables": "Variables",
