@@ -42,10 +42,10 @@ func (v *visitor) writeRule() {
 	v.fill("Conditions", "doc.amount > 500")
 	v.click("radio", "Email")
 	v.must(v.Until(`!!document.querySelector("#notification-fields")`, "the form is gone"))
-	if ok, _ := v.Has("textbox", "To"); !ok {
+	if ok, _ := v.Has("textbox", "Recipient"); !ok {
 		v.click("button", "Address or field")
 	}
-	v.fill("To", "doc.customer.email")
+	v.fill("Recipient", "doc.customer.email")
 	v.fill("Subject", "Order {{ doc.number }} came in")
 	v.fill("Message", "Dear {{ doc.customer.name }}, we have your order {{ doc.number }}.")
 	v.must(v.Until(`/we have your order SO-\d+/.test(document.querySelector("#preview").innerText)`, "the preview does not show the message of a row"))

@@ -13,10 +13,21 @@ type Suggestion struct {
 	Label         string `json:"label"`
 }
 
-// Suggest lists what a recipient of a notification about a model can name for a channel. It is never null.
+// Suggest lists what a recipient of a notification about a model can name for a channel: fields that hold an address, the
+// row's own first, then whole rows that have one, then all of them as they were before the change. It is never null.
 func Suggest(reader rule.Reader, m *rule.Model, channel rule.Channel) []Suggestion {
 	f := finder{reader: reader, model: m, channel: channel, found: []Suggestion{}}
 	f.from(m, "", "", suggestedHops)
+	for _, paths := range [][]Suggestion{f.fields, f.rows} {
+		for _, one := range paths {
+			f.add(Suggestion{DocumentField: "doc." + one.DocumentField, Label: one.Label})
+		}
+	}
+	for _, paths := range [][]Suggestion{f.fields, f.rows} {
+		for _, one := range paths {
+			f.add(Suggestion{DocumentField: "old_doc." + one.DocumentField, Label: one.Label + " (before the change)"})
+		}
+	}
 	return f.found
 }
 
@@ -31,15 +42,17 @@ type finder struct {
 	reader  rule.Reader
 	model   *rule.Model
 	channel rule.Channel
-	found   []Suggestion
+	// fields and rows are the paths, without what they begin with.
+	fields, rows []Suggestion
+	found        []Suggestion
 }
 
-// from suggests what is found at a path from the row: fields that look like an address, then relations that lead to one,
+// from collects what is found at a path from the row: fields that look like an address, then relations that lead to one,
 // and what those have.
 func (s *finder) from(m *rule.Model, path, label string, hops int) {
 	for _, f := range m.Fields {
 		if s.looksLikeAddress(m, f) {
-			s.add(path+f.Name, label+f.Label)
+			s.fields = append(s.fields, Suggestion{path + f.Name, label + f.Label})
 		}
 	}
 	if hops == 0 {
@@ -51,21 +64,16 @@ func (s *finder) from(m *rule.Model, path, label string, hops int) {
 			continue
 		}
 		if len(s.reader.Settings.AddressFields(other, "", s.channel)) > 0 {
-			s.add(path+r.Name, label+r.Label)
+			s.rows = append(s.rows, Suggestion{path + r.Name, label + r.Label})
 		}
 		s.from(other, path+r.Name+".", label+r.Label+": ", hops-1)
 	}
 }
 
-// add suggests a path as it is after the change and as it was before, unless the validation would refuse it.
-func (s *finder) add(path, label string) {
-	for _, one := range []Suggestion{
-		{DocumentField: "doc." + path, Label: label},
-		{DocumentField: "old_doc." + path, Label: label + " (before the change)"},
-	} {
-		if len(s.found) < suggestedLimit && s.acceptable(one.DocumentField) {
-			s.found = append(s.found, one)
-		}
+// add suggests something, unless the validation would refuse it.
+func (s *finder) add(one Suggestion) {
+	if len(s.found) < suggestedLimit && s.acceptable(one.DocumentField) {
+		s.found = append(s.found, one)
 	}
 }
 

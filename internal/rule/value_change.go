@@ -113,6 +113,16 @@ func (c change) fires(s Scope) (fires bool, reason string) {
 	return false, strings.Join(c.names, " or ") + " did not change"
 }
 
+// HoldsAwaited says whether a row holds the value that a value_change must lead to in one of the watched fields that it
+// has; also when no value is asked for, and for the other triggers.
+func (r Reader) HoldsAwaited(n *Notification, m *Model, row Document) bool {
+	if n.Trigger != OnValueChange || n.ValueChangeTo == nil {
+		return true
+	}
+	watched := compileChange(n, m, r.Settings.zone(n)).fields
+	return len(watched) == 0 || slices.ContainsFunc(watched, func(w watchedField) bool { return w.to.is(row[w.name]) })
+}
+
 // valueChange checks the watched fields and the values that are asked for.
 func (v *validation) valueChange() {
 	names := v.n.changeFields()

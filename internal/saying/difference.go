@@ -39,8 +39,8 @@ var parts = []part{
 	plain("model", "Model", false, func(n *rule.Notification) string { return n.Model }),
 	plain("trigger", "Trigger", false, func(n *rule.Notification) string { return spaced(string(n.Trigger)) }),
 	plain("value_change_field", "Watched fields", false, func(n *rule.Notification) string { return strings.Join(watched(n), ", ") }),
-	plain("value_change_from", "From", false, func(n *rule.Notification) string { return asked(n.ValueChangeFrom) }),
-	plain("value_change_to", "To", false, func(n *rule.Notification) string { return asked(n.ValueChangeTo) }),
+	plain("value_change_from", "Changes from", false, func(n *rule.Notification) string { return asked(n.ValueChangeFrom) }),
+	plain("value_change_to", "Changes to", false, func(n *rule.Notification) string { return asked(n.ValueChangeTo) }),
 	plain("date_field", "Date field", false, func(n *rule.Notification) string { return n.DateField }),
 	plain("alert_days", "How far before or after", false, alertLength),
 	plain("alert_time", "Time of day", false, func(n *rule.Notification) string { return n.AlertTime }),
@@ -72,6 +72,9 @@ func Differences(before, after *rule.Notification, names Names) []Difference {
 			continue
 		}
 		d := Difference{Field: p.field, Label: p.label}
+		if p.field == "title" && after.Channel == rule.Email {
+			d.Label = "Subject" // as the form calls it
+		}
 		if p.long {
 			d.Lines = Lines(was, is)
 		} else {

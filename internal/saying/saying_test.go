@@ -131,3 +131,13 @@ func TestTextsAreComparedLineByLine(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEmailsTitleIsCalledItsSubjectAsInTheForm(t *testing.T) {
+	t.Parallel()
+	for channel, want := range map[rule.Channel]string{rule.Email: "Subject", rule.SMS: "Title"} {
+		before, after := &rule.Notification{Channel: channel, Title: "a"}, &rule.Notification{Channel: channel, Title: "b"}
+		if got := saying.Differences(before, after, saying.Names{}); len(got) != 1 || got[0].Label != want {
+			t.Errorf("%s: %+v, want %s", channel, got, want)
+		}
+	}
+}

@@ -22,6 +22,8 @@ const (
 	// recentSearched is how many of the newest rows a search looks at.
 	recentSearched = 1000
 	recentPatience = 3 * time.Second
+	// recentText is the length in characters of the longest text that Values gives.
+	recentText = 40
 )
 
 // PickedRow is a row to choose from.
@@ -59,6 +61,26 @@ func (s Rows) Recent(ctx context.Context, m *catalog.Model, search string) ([]Pi
 		return picked, nil
 	}
 	return s.withKey(ctx, m, search, picked)
+}
+
+// Values gives up to RecentLimit different short texts that a text column holds in the newest thousand rows of a model, in
+// their order; nothing for a column of another type.
+func (s Rows) Values(ctx context.Context, m *catalog.Model, field string) ([]string, error) {
+	if f, ok := m.Field(field); !ok || f.Type != rule.String {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, recentPatience)
+	defer cancel()
+	column := clause.Column{Name: field}
+	recent := newest(alive(session(s.DB).WithContext(ctx).Table(m.Name), m), m).Limit(recentSearched)
+	texts := session(s.DB).WithContext(ctx).Table("(?) AS recent", recent).Select("CAST(? AS TEXT) AS value", column)
+	var values []string
+	err := session(s.DB).WithContext(ctx).Table("(?) AS texts", texts).Distinct("value").
+		Where("value <> '' AND LENGTH(value) <= ?", recentText).Order("value").Limit(RecentLimit).Pluck("value", &values).Error
+	if err != nil {
+		return nil, fmt.Errorf("store: look for values of %s: %w", m.Name, err)
+	}
+	return values, nil
 }
 
 // withKey puts the row with a key before the others, if there is one.

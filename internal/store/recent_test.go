@@ -54,6 +54,40 @@ func TestTheNewestRowsComeFirstAndASearchNarrowsThem(t *testing.T) {
 	})
 }
 
+func TestTheShortTextsOfAColumnAreGivenOnceEach(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		for _, statement := range []string{
+			`CREATE TABLE parcels (id BIGINT PRIMARY KEY, "order" TEXT, deleted_at TEXT)`,
+			"INSERT INTO parcels VALUES (1, 'SENT', NULL), (2, 'NEW', NULL), (3, 'SENT', NULL), (4, '', NULL), (5, NULL, NULL), (6, 'GONE', 'now')",
+		} {
+			if err := db.Exec(statement).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Exec("INSERT INTO parcels VALUES (7, ?, NULL)", strings.Repeat("x", 41)).Error; err != nil {
+			t.Fatal(err)
+		}
+		m := &rule.Model{Name: "parcels", PrimaryKey: []string{"id"}, SoftDelete: "deleted_at", Fields: []rule.Field{
+			{Name: "id", Type: rule.Integer}, {Name: "order", Type: rule.String}}}
+		rows := store.Rows{DB: db}
+		for field, want := range map[string]string{"order": "NEW SENT", "id": "", "none": ""} {
+			values, err := rows.Values(t.Context(), m, field)
+			if got := strings.Join(values, " "); err != nil || got != want {
+				t.Errorf("%s: %q, %v, want %q", field, got, err, want)
+			}
+		}
+		for i := 10; i < 40; i++ {
+			if err := db.Exec("INSERT INTO parcels VALUES (?, ?, NULL)", i, fmt.Sprint("A", i)).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if values, err := rows.Values(t.Context(), m, "order"); err != nil || len(values) != store.RecentLimit {
+			t.Errorf("%d values, %v", len(values), err)
+		}
+	})
+}
+
 func TestARowIsFoundByACompositeKey(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {

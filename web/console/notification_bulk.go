@@ -78,6 +78,8 @@ type bulkPage struct {
 	IDs          []string
 	All          bool
 	Filter, Back string
+	// Page is the notification on whose page somebody asks; empty for the list.
+	Page string
 }
 
 // Called is a notification's title, or what stands for it.
@@ -103,9 +105,13 @@ func (s *Console) changeNotifications(c *gin.Context) error {
 	if of.Matching == nil && len(of.IDs) == 0 {
 		return s.done(c, q.Link(), ui.Flash{Problem: true, Text: "Nothing is chosen: tick the boxes of the notifications that you mean."})
 	}
-	ctx := c.Request.Context()
+	ctx, page, back := c.Request.Context(), "", q.Link()
+	if len(of.IDs) == 1 && form.Get("page") == of.IDs[0] {
+		page = of.IDs[0]
+		back = "/notifications/" + page
+	}
 	if form.Get("confirmed") == "" {
-		p := bulkPage{What: what, Words: words, IDs: of.IDs, All: of.Matching != nil, Filter: q.Values.Encode(), Back: q.Link()}
+		p := bulkPage{What: what, Words: words, IDs: of.IDs, All: of.Matching != nil, Filter: q.Values.Encode(), Back: back, Page: page}
 		if err := s.describe(ctx, &p, of); err != nil {
 			return err
 		}
@@ -117,16 +123,19 @@ func (s *Console) changeNotifications(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if what == rules.BulkDelete {
+		back = q.Link() // its page is gone
+	}
 	flash := ui.Flash{Text: countedNotifications(int64(done.Changed)) + " " + words.Done + "."}
 	if done.Changed == 0 {
 		flash.Text = "Nothing has changed: they were so already, or are gone."
 	} else {
-		flash.Undo, flash.UndoFields = undoOf(done.Revision, q.Link())
+		flash.Undo, flash.UndoFields = undoOf(done.Revision, back)
 	}
 	if len(done.Made) == 1 {
 		flash.Path, flash.Label = "/notifications/"+done.Made[0], "Open the copy"
 	}
-	return s.done(c, q.Link(), flash)
+	return s.done(c, back, flash)
 }
 
 // namedAtMost is how many notifications a confirmation names.
@@ -202,10 +211,16 @@ func (s *Console) undoNotifications(c *gin.Context) error {
 	return s.done(c, back, flash)
 }
 
-// listPath gives the address of a list of notifications, whatever a form says: it leads nowhere else.
+// listPath gives the address of a list of notifications or of one of them, whatever a form says: it leads nowhere else.
 func listPath(text string) string {
 	address, err := url.Parse(text)
-	if err != nil || address.IsAbs() || address.Host != "" || !slices.Contains([]string{"/notifications", "/lists"}, address.Path) {
+	if err != nil || address.IsAbs() || address.Host != "" {
+		return "/notifications"
+	}
+	if id, ok := strings.CutPrefix(address.Path, "/notifications/"); ok && uuid.Validate(id) == nil && len(id) == len(uuid.Nil.String()) {
+		return "/notifications/" + id
+	}
+	if !slices.Contains([]string{"/notifications", "/lists"}, address.Path) {
 		return "/notifications"
 	}
 	return (&url.URL{Path: address.Path, RawQuery: address.RawQuery}).String()

@@ -53,6 +53,8 @@ func (s *Console) complete(c *gin.Context) error {
 		}
 		nothing.Replace = utf8.RuneCountInString(text)
 		return answerJSON(c, nothing)
+	case "value":
+		return answerJSON(c, s.completeValue(c, m, form.Get("field"), text))
 	default:
 		return answerJSON(c, nothing)
 	}
@@ -90,6 +92,23 @@ func wholePath(reader rule.Reader, m *rule.Model, text string) rule.Completion {
 	}
 	c.Replace = utf8.RuneCountInString(text)
 	return c
+}
+
+// completeValue offers what a field holds in the newest rows.
+func (s *Console) completeValue(c *gin.Context, m *rule.Model, field, text string) rule.Completion {
+	offered := rule.Completion{Replace: utf8.RuneCountInString(text), Items: []rule.CompletionItem{}}
+	values, err := s.config.Rows.Values(c.Request.Context(), m, field)
+	if err != nil {
+		s.log(c, err)
+		return offered
+	}
+	word := strings.ToLower(strings.TrimSpace(text))
+	for _, value := range values {
+		if strings.Contains(strings.ToLower(value), word) {
+			offered.Items = append(offered.Items, rule.CompletionItem{Text: value})
+		}
+	}
+	return offered
 }
 
 func completeField(m *rule.Model, text string) rule.Completion {

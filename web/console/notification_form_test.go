@@ -384,6 +384,55 @@ func TestThePreviewShowsTheNewestRowOrTheOneThatIsSearched(t *testing.T) {
 	})
 }
 
+func TestTheExampleOfARecipientIsAFieldThatTheModelHas(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	aShop(t, db)
+	invoices := &rule.Model{Name: "invoices", Label: "Invoices", PrimaryKey: []string{"id"}, Fields: []rule.Field{{Name: "id", Type: rule.Integer}, {Name: "order_id", Type: rule.Integer}},
+		Relations: []rule.Relation{{Name: "order", Label: "Order", Kind: rule.BelongsTo, Model: "orders", Field: "order_id", RemoteField: "id"}}}
+	if err := catalog.Save(t.Context(), db, invoices); err != nil {
+		t.Fatal(err)
+	}
+	v := visit(t, db, account.Viewer)
+	for query, want := range map[string]string{
+		"model=orders": "ann@example.com, or a field such as doc.email", "model=orders&channel=sms": "&#43;12025550123, or a field such as doc.phone",
+		"model=invoices": "ann@example.com, or a field such as doc.order.email", "model=customers&channel=sms": "&#43;12025550123",
+	} {
+		v.holds(v.page("/notifications/new?"+query), `placeholder="`+want+`"`)
+	}
+}
+
+func TestFieldsOfTheRowAndOfWhatItLeadsToCanBePutIn(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	aShop(t, db)
+	v := visit(t, db, account.Viewer)
+	page := v.page("/notifications/new?model=orders")
+	v.holds(page, `data-inserts="{{ doc.number }}"`, `data-inserts="{{ doc.customer.name }}"`, `data-inserts="{{ doc.customer.email }}"`)
+	v.lacks(page, `data-inserts="{{ doc.customer.id }}"`, `data-inserts="{{ doc.customer.role }}"`)
+}
+
+func TestThePreviewDoesNotTakeARowForTheChangeThatIsAwaited(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	aShop(t, db)
+	v := visit(t, db, account.Viewer)
+	n := aNotification()
+	n.Trigger, n.ValueChangeField, n.ValueChangeFrom, n.ValueChangeTo = rule.OnValueChange, "status", text("NEW"), text("APPROVED")
+	body := v.post("/notifications/preview", sent(n, "preview_key", "7")...).Body.String()
+	v.holds(body, "If this fired: it would go to 1 address", "It waits for a change from “NEW” to “APPROVED”; on this row status is “NEW”.")
+	body = v.post("/notifications/preview", sent(n, "preview_key", "8")...).Body.String()
+	v.holds(body, "If this fired: it would go to 1 address")
+	v.lacks(body, "It waits for")
+	n.ValueChangeField, n.ValueChangeFrom, n.ValueChangeTo = "customer_id", nil, text("")
+	v.holds(v.post("/notifications/preview", sent(n)...).Body.String(), "It waits for a change to empty; on this row customer_id is “1”.")
+	n.ValueChangeTo = text("01")
+	v.lacks(v.post("/notifications/preview", sent(n)...).Body.String(), "It waits for")
+	n = aNotification()
+	n.Trigger, n.DateField, n.AlertDays, n.Conditions = rule.DaysBefore, "due_date", number(3), "doc.id > 100"
+	v.holds(v.post("/notifications/preview", sent(n, "preview_key", "7")...).Body.String(), "If this fired: nothing would be sent: condition false")
+}
+
 func TestThePastIsJudgedByWhatStandsInTheForm(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
@@ -447,17 +496,19 @@ func TestWhatCanFollowIsOfferedAsJSON(t *testing.T) {
 	}{
 		"a template":           {[]string{"kind", "template", "text", "Hi {{ doc.cust"}, "customer customer_id"},
 		"a condition":          {[]string{"kind", "condition", "text", "doc.customer.na"}, "name"},
-		"a recipient":          {[]string{"kind", "recipient", "channel", "email", "text", "doc.cus"}, "doc.customer old_doc.customer doc.customer.email"},
+		"a recipient":          {[]string{"kind", "recipient", "channel", "email", "text", "doc.cus"}, "doc.customer.email doc.customer old_doc.customer.email old_doc.customer"},
 		"a number's recipient": {[]string{"kind", "recipient", "channel", "sms", "text", ""}, "doc.phone old_doc.phone"},
 		"an address":           {[]string{"kind", "recipient", "channel", "email", "text", "ann@"}, ""},
 		"a path":               {[]string{"kind", "path", "text", "doc.customer.lan"}, "doc.customer.language"},
 		"a field":              {[]string{"kind", "field", "text", "stat"}, "status"},
 		"a row":                {[]string{"kind", "row", "text", "A-7"}, "7"},
+		"a value":              {[]string{"kind", "value", "field", "status", "text", ""}, "APPROVED NEW"},
+		"a value's beginning":  {[]string{"kind", "value", "field", "status", "text", "ne"}, "NEW"},
 		"a model that is not":  {[]string{"kind", "row", "text", "", "model", "none"}, ""},
 		"a kind that is not":   {[]string{"kind", "x", "text", "doc"}, ""},
 	} {
 		ask := test.ask
-		if len(ask) == 4 || ask[len(ask)-2] != "model" {
+		if ask[len(ask)-2] != "model" {
 			ask = append([]string{"model", "orders"}, ask...)
 		} else {
 			ask = append([]string{ask[len(ask)-2], ask[len(ask)-1]}, ask[:len(ask)-2]...)

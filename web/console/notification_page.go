@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/silquetech/silque-notifications/internal/catalog"
+	"github.com/silquetech/silque-notifications/internal/preview"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
@@ -347,7 +348,7 @@ func firstField(kind string) string {
 // fieldLabels are how fields are called in the summary of what is wrong.
 var fieldLabels = map[string]string{
 	"title": "Subject", "message": "Message", "html_message": "HTML", "model": "About", "trigger": "When", "channel": "How",
-	"value_change_field": "Field", "value_change_fields": "Further fields", "value_change_from": "From", "value_change_to": "To",
+	"value_change_field": "Field", "value_change_fields": "Further fields", "value_change_from": "Changes from", "value_change_to": "Changes to",
 	"date_field": "Date", "alert_days": "How long", "alert_unit": "Unit", "alert_time": "Time of day", "time_zone": "Time zone",
 	"conditions": "Conditions", "recipients": "Recipients", "to": "Recipient", "list_id": "Saved list", "reply_to": "Reply-to",
 	"locale_field": "Language field", "locale": "Language", "variants": "Languages", "content_sid": "WhatsApp template", "content_variables": "Variables",
@@ -501,15 +502,49 @@ func (p *notificationPage) Priorities() []fieldChoice {
 	return []fieldChoice{{"1", "1, first"}, {"2", "2"}, {"3", "3"}, {"4", "4"}, {"5", "5, last"}}
 }
 
-// Tokens are placeholders for some fields of the chosen model.
+// ToExample says what a recipient can be, by an address of the channel and a field that the model has.
+func (p *notificationPage) ToExample() string {
+	example := "+12025550123"
+	channel := rule.Channel(p.Value("channel"))
+	if channel == rule.Email {
+		example = "ann@example.com"
+	}
+	if p.Model == nil || !slices.Contains(rule.Channels, channel) {
+		return example
+	}
+	if found := preview.Suggest(p.reader, p.Model, channel); len(found) > 0 {
+		return example + ", or a field such as " + found[0].DocumentField
+	}
+	return example
+}
+
+// The bounds of the placeholders that are offered.
+const (
+	ownTokens        = 5
+	relatedTokens    = 2 // of each relation
+	tokensAltogether = 11
+)
+
+// Tokens are placeholders for some fields of the chosen model, and of the single rows that it leads to.
 func (p *notificationPage) Tokens() (tokens []string) {
 	if p.Model == nil {
 		return nil
 	}
-	row := "doc"
-	for _, f := range p.Model.Fields {
-		if len(tokens) < 5 && !strings.HasSuffix(f.Name, "_id") && !strings.HasSuffix(f.Name, "_at") && f.Type != rule.Bytes && f.Type != rule.JSON {
-			tokens = append(tokens, "{{ "+row+"."+f.Name+" }}")
+	tokens = tokensOf(p.Model, "doc.", ownTokens)
+	for _, r := range p.Model.Relations {
+		if other, ok := p.models.Model(r.Model); ok && r.Kind != rule.HasMany {
+			tokens = append(tokens, tokensOf(other, "doc."+r.Name+".", relatedTokens)...)
+		}
+	}
+	return tokens[:min(len(tokens), tokensAltogether)]
+}
+
+// tokensOf leaves out what people seldom want to read: other rows' keys, moments of writing, and data.
+func tokensOf(m *rule.Model, path string, limit int) (tokens []string) {
+	for _, f := range m.Fields {
+		key := strings.HasSuffix(f.Name, "_id") || path != "doc." && slices.Contains(m.PrimaryKey, f.Name)
+		if len(tokens) < limit && !key && !strings.HasSuffix(f.Name, "_at") && f.Type != rule.Bytes && f.Type != rule.JSON {
+			tokens = append(tokens, "{{ "+path+f.Name+" }}")
 		}
 	}
 	return tokens

@@ -27,6 +27,10 @@ type previewView struct {
 	Told int
 	// Overdue: the alert's moment has passed.
 	Overdue bool
+	// Assumed: whether it fires depends on more than the row, so what is shown is what it would do if it fired.
+	Assumed bool
+	// Waits says how the row differs from what the trigger waits for; empty when it does not.
+	Waits string
 }
 
 // rowView is a row for people.
@@ -34,6 +38,7 @@ type rowView struct {
 	Key     string
 	Summary string
 	Fields  []rowField
+	doc     rule.Document
 }
 
 type rowField struct{ Label, Value string }
@@ -42,7 +47,7 @@ type rowField struct{ Label, Value string }
 const rowFields = 3
 
 func rowOf(m *rule.Model, picked store.PickedRow) *rowView {
-	row := &rowView{Key: picked.Key}
+	row := &rowView{Key: picked.Key, doc: picked.Doc}
 	var first []string
 	for _, f := range m.Fields {
 		value := f.Text(picked.Doc)
@@ -120,7 +125,34 @@ func (s *Console) preview(c *gin.Context, p *notificationPage) error {
 		return err
 	}
 	p.Preview.show(result)
+	p.Preview.Assumed = slices.Contains([]rule.Trigger{rule.OnValueChange, rule.DaysBefore, rule.DaysAfter}, n.Trigger)
+	p.Preview.Waits = p.waits(n, row)
 	return nil
+}
+
+// waits says which value a change must lead to, when none of the watched fields holds it on this row.
+func (p *notificationPage) waits(n *rule.Notification, row *rowView) string {
+	if p.reader.HoldsAwaited(n, p.Model, row.doc) {
+		return ""
+	}
+	var now []string
+	for i, f := range p.Model.Fields { // the row's fields are the model's
+		if f.Name == n.ValueChangeField || slices.Contains(n.ValueChangeFields, f.Name) {
+			now = append(now, f.Name+" is "+quotedValue(row.Fields[i].Value))
+		}
+	}
+	from := ""
+	if n.ValueChangeFrom != nil {
+		from = " from " + quotedValue(*n.ValueChangeFrom)
+	}
+	return "It waits for a change" + from + " to " + quotedValue(*n.ValueChangeTo) + "; on this row " + strings.Join(now, " and ") + "."
+}
+
+func quotedValue(text string) string {
+	if text == "" {
+		return "empty"
+	}
+	return "“" + shortened(text) + "”"
 }
 
 func (v *previewView) show(r preview.Result) {

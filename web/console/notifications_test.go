@@ -222,9 +222,36 @@ func TestManyNotificationsAreChangedOnceItIsConfirmedAndTakenBack(t *testing.T) 
 	})
 }
 
+func TestOneNotificationIsChangedFromItsOwnPageInTheSameWay(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	shop(t, db)
+	v := visit(t, db, account.Editor)
+	a := wrote(t, db, "Alpha", nil)
+	own := "/notifications/" + a.ID
+	v.holds(v.page(own), `<button name="what" value="deactivate">`, `name="what" value="duplicate"`, `name="what" value="delete"`)
+	v.lacks(v.page(own), `value="activate">Activate<`)
+	v.holds(v.post("/notifications/bulk", "what", "deactivate", "id", a.ID, "page", a.ID).Body.String(),
+		"Deactivate 1 notification?", `name="page" value="`+a.ID+`"`, `href="`+own+`">Cancel`)
+	if said := v.goes("/notifications/bulk", own, "what", "deactivate", "id", a.ID, "page", a.ID, "confirmed", "yes"); said != "1 notification deactivated." {
+		t.Error(said)
+	}
+	back := v.access.flash
+	v.holds(v.page(own), `<button name="what" value="activate">`)
+	v.access.flash = back
+	if said := v.undo(); said != "Taken back: 1 notification as before." {
+		t.Error(said)
+	}
+	v.goes("/notifications/bulk", "/notifications", "what", "delete", "id", a.ID, "page", a.ID, "confirmed", "yes")
+	viewer := visit(t, db, account.Viewer)
+	v.undo()
+	viewer.lacks(viewer.page(own), `name="what"`)
+}
+
 func TestAPathBackLeadsToAListOfOurs(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
+		"/notifications/0190a000-0000-7000-8000-000000000009": "/notifications/0190a000-0000-7000-8000-000000000009", "/notifications/new": "/notifications",
 		"": "/notifications", "/notifications?search=x": "/notifications?search=x", "/lists": "/lists", "//evil.example/notifications": "/notifications",
 		"https://evil.example/notifications": "/notifications", "javascript:alert(1)": "/notifications", "/notifications\\@evil": "/notifications", "/\\evil.example": "/notifications", "%zz": "/notifications",
 	} {

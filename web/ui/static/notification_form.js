@@ -50,6 +50,14 @@
   });
   frames(preview);
 
+  // The answer to "Look" appears below the button, perhaps out of sight: it is shown, and its first line is said.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.requestConfig?.path !== "/notifications/compare") return;
+    const answer = document.getElementById("comparison");
+    answer.scrollIntoView({ block: "nearest" });
+    said.textContent = answer.querySelector("p")?.textContent || "";
+  });
+
   // A test goes to an address of the channel.
   form.addEventListener("change", (event) => {
     const to = document.getElementById("f-test_to");
@@ -103,7 +111,7 @@
   });
 
   // Suggestions. One list serves all fields; it stands below the field, or below the cursor of a text.
-  let field = null, items = [], replace = 0, chosen = -1, asked = 0, asking = 0;
+  let field = null, items = [], replace = 0, chosen = -1, moved = false, asked = 0, asking = 0;
   const attributes = () => {
     const open = !list.hidden && field;
     if (field) {
@@ -112,8 +120,8 @@
     }
   };
   const close = () => { clearTimeout(asking); asked++; list.hidden = true; items = []; chosen = -1; attributes(); };
-  const mark = (index) => {
-    chosen = index;
+  const mark = (index, byKey = false) => {
+    chosen = index; moved = byKey;
     [...list.children].forEach((option, i) => option.setAttribute("aria-selected", String(i === chosen)));
     list.children[chosen]?.scrollIntoView({ block: "nearest" });
     attributes();
@@ -152,7 +160,8 @@
     }));
     list.hidden = false;
     place();
-    if (field.matches("textarea, [data-complete=template]")) mark(0);
+    // What is written already stays what Enter takes.
+    if (field.matches("textarea, [data-complete=template], [data-complete=recipient]")) mark(Math.max(0, items.findIndex((item) => item.text === field.value)));
     said.textContent = items.length === 1 ? "1 suggestion" : items.length + " suggestions";
     attributes();
   };
@@ -161,7 +170,7 @@
     const mine = ++asked, target = field;
     asking = setTimeout(async () => {
       const of = target.dataset.of;
-      const body = new URLSearchParams({ kind: target.dataset.complete, channel: value("channel"), model: of ? value(of) : value("model"), text: target.value.slice(0, target.selectionStart) });
+      const body = new URLSearchParams({ kind: target.dataset.complete, channel: value("channel"), model: of ? value(of) : value("model"), field: value("value_change_field"), text: target.value.slice(0, target.selectionStart) });
       try {
         const answer = await fetch("/notifications/complete", { method: "POST", body, headers: { "X-CSRF-Token": token } });
         if (answer.ok && mine === asked && document.activeElement === target) offer(await answer.json());
@@ -173,7 +182,7 @@
     if (!item) return;
     const end = target.selectionStart;
     // replace counts characters; whatever is replaced are names, whose characters are one unit each.
-    const whole = target.matches("[data-complete=row], [data-complete=recipient], [data-complete=path], [data-complete=field]");
+    const whole = target.matches("[data-complete=row], [data-complete=recipient], [data-complete=path], [data-complete=field], [data-complete=value]");
     let text = item.text;
     if (item.more && !text.endsWith("(") && /^(one of|many) |^$/.test(item.type || "") || item.more && target.dataset.complete !== "template" && /^(one of|many) /.test(item.type || "")) text += ".";
     else if (item.more && ["doc", "old_doc", "notif", "loop"].includes(text)) text += ".";
@@ -209,11 +218,12 @@
     }
     if (open && !event.isComposing) {
       switch (event.key) {
-        case "ArrowDown": event.preventDefault(); mark((chosen + 1) % items.length); return;
-        case "ArrowUp": event.preventDefault(); mark((chosen + items.length - (chosen < 0 ? 0 : 1)) % items.length); return;
+        case "ArrowDown": event.preventDefault(); mark((chosen + 1) % items.length, true); return;
+        case "ArrowUp": event.preventDefault(); mark((chosen + items.length - (chosen < 0 ? 0 : 1)) % items.length, true); return;
         case "Escape": event.preventDefault(); close(); return;
         case "Enter": if (chosen >= 0) { event.preventDefault(); take(chosen); return; } break;
-        case "Tab": if (chosen >= 0 && !event.shiftKey) { event.preventDefault(); take(chosen); return; } break;
+        // Who passes an empty field by fills nothing in.
+        case "Tab": if (chosen >= 0 && !event.shiftKey && (moved || field.value)) { event.preventDefault(); take(chosen); return; } break;
       }
     }
     // Enter in a field of one line must not press a button that happens to stand first.
@@ -223,10 +233,4 @@
   // A mistake that appears above the field moves it.
   new ResizeObserver(() => { if (!list.hidden) place(); }).observe(form);
   addEventListener("scroll", () => { if (!list.hidden) place(); }, { passive: true, capture: true });
-
-  // A value to compare with is asked for by writing it.
-  form.addEventListener("input", (event) => {
-    const select = event.target.id && form.querySelector(`select[data-wanted="${CSS.escape(event.target.id)}"]`);
-    if (select && event.target.value && select.value !== "value") select.value = "value";
-  });
 })();
