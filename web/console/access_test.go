@@ -325,6 +325,27 @@ func TestTheAuditLogIsPagedAndFiltered(t *testing.T) {
 	v.holds(v.page("/audit?actor=nobody"), "Nothing fits these filters")
 }
 
+func TestTheAuditLogSpeaksInWords(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	w, v := watch(t, db, ""), visit(t, db, account.Admin)
+	for _, e := range []audit.Entry{
+		{Actor: "ben", Action: "notification.restored", TargetID: w.notification.ID, Detail: "Hello"}, {Actor: "ben", Action: "delivery.retried", TargetID: w.sms.ID},
+		{Actor: "ben", Action: "delivery.retried", Detail: "3 deliveries"}, {Actor: "ben", Action: "list.changed", Detail: "Sales"},
+	} {
+		if err := audit.RecordTx(db, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if answer := v.post("/health/tests", "channel", "sms", "to", "+12025550123"); answer.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", answer.Code, answer.Body)
+	}
+	page := v.page("/audit")
+	v.holds(page, `title="notification.restored">restored a notification<`, `title="delivery.retried">retried a delivery<`, ">WhatsApp message<", ">retried deliveries<",
+		">changed a saved list<", `title="event.test_sent">sent a test message<`, ">SMS<", "<th>What</th>")
+	v.lacks(page, "2025550123")
+}
+
 func TestAPersonChangesNameAndPasswordAndEndsOtherSessions(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
