@@ -303,7 +303,7 @@ func TestATokenIsShownOnceAndRevoked(t *testing.T) {
 			t.Fatalf("%+v, %v", token, err)
 		}
 		v.holds(v.page("/tokens/"+token.ID+"/revoke"), "are refused at once", "shop")
-		if v.post("/tokens/" + token.ID + "/revoke"); !strings.Contains(v.access.said(), "The token shop is revoked") {
+		if v.post("/tokens/" + token.ID + "/revoke"); !strings.Contains(v.access.said(), "The token “shop” is revoked") {
 			t.Errorf("said %q", v.access.said())
 		}
 		v.holds(v.page("/tokens"), "revoked")
