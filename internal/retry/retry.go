@@ -103,6 +103,24 @@ func (r Retries) Deliveries(ctx context.Context, ids []string, by By) (result Re
 	return result, nil
 }
 
+// UnderWay gives those of the deliveries whose retry has been asked for and has not come to its end.
+func (r Retries) UnderWay(ctx context.Context, ids []string) (map[string]bool, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var keys []string
+	err := r.DB.WithContext(ctx).Model(&outbox.Event{}).Where(map[string]any{"model": "", "key": ids, "action": rule.Retry}).
+		Where("status <> ?", outbox.Settled).Pluck("key", &keys).Error
+	if err != nil {
+		return nil, fmt.Errorf("retry: which are under way: %w", err)
+	}
+	underWay := make(map[string]bool, len(keys))
+	for _, id := range keys {
+		underWay[id] = true
+	}
+	return underWay, nil
+}
+
 // deliveriesTx does so in a transaction, and gives the number of new events.
 func deliveriesTx(tx *gorm.DB, ids []string, by By) (result Result, fresh int, err error) {
 	statuses, err := lockStatuses(tx, ids)

@@ -235,7 +235,7 @@ func finishAll(tx *gorm.DB, ended []Ended) error {
 	return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&attempts).Error
 }
 
-// markTaken says that the provider has the deliveries, in one statement.
+// markTaken says that the provider has the deliveries, in one statement, and that what stood against them is settled.
 func markTaken(tx *gorm.DB, taken []Ended) error {
 	if len(taken) == 0 {
 		return nil
@@ -249,8 +249,37 @@ func markTaken(tx *gorm.DB, taken []Ended) error {
 		arguments = append(arguments, e.Attempt.DeliveryID, e.ProviderID, e.Attempt.Code, e.Attempt.FinishedAt)
 	}
 	arguments = append(arguments, DeliveryDelivered, DeliverySent)
-	return tx.Exec("WITH t(id, provider_id, code, at) AS (VALUES "+strings.TrimSuffix(strings.Repeat(row, len(taken)), ",")+`)
+	var marked []struct{ ID, RetryEventID string }
+	err := tx.Raw("WITH t(id, provider_id, code, at) AS (VALUES "+strings.TrimSuffix(strings.Repeat(row, len(taken)), ",")+`)
 		UPDATE notify_deliveries SET status = CASE WHEN status = ? THEN status ELSE ? END, provider_id = t.provider_id,
 			error_code = t.code, sent_at = t.at, updated_at = t.at
-		FROM t WHERE notify_deliveries.id = t.id`, arguments...).Error
+		FROM t WHERE notify_deliveries.id = t.id RETURNING notify_deliveries.id, retry_event_id`, arguments...).Scan(&marked).Error
+	if err != nil {
+		return err
+	}
+	asked := make(map[string]bool)
+	for _, d := range marked {
+		if d.RetryEventID != "" {
+			asked[d.ID] = true
+		}
+	}
+	return resolveSent(tx, taken, asked)
+}
+
+// resolveSent closes the errors of deliveries that have succeeded after all. One that succeeds at its first attempt without
+// a person's asking has none, and costs no statement.
+func resolveSent(tx *gorm.DB, taken []Ended, asked map[string]bool) error {
+	var ids []string
+	var at time.Time
+	for _, e := range taken {
+		if e.Attempt.Number > 1 || asked[e.Attempt.DeliveryID] {
+			ids = append(ids, e.Attempt.DeliveryID)
+			at = e.Attempt.FinishedAt
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return tx.Model(&ErrorEntry{}).Where("delivery_id IN ?", ids).Where("NOT resolved").
+		Updates(map[string]any{"resolved": true, "resolved_at": at}).Error
 }

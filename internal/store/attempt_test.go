@@ -101,3 +101,35 @@ func TestAnAttemptThatIsGivenBackWasNone(t *testing.T) {
 		}
 	})
 }
+
+func TestASuccessAfterAFailureSettlesWhatStoodAgainstTheDelivery(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		s, now := store.Deliveries{DB: db}, time.Now().UTC().Truncate(time.Millisecond)
+		asked, tried, refused, fresh := planned(nil), planned(nil), planned(nil), planned(nil)
+		asked.RetryEventID = "retry-1" // its time was over before its first attempt
+		tried.Attempts, refused.Attempts, refused.RetryEventID = 1, 1, "retry-2"
+		insert(t, db, asked, tried, refused, fresh)
+		errors := map[string]*store.ErrorEntry{}
+		for _, d := range []*store.Delivery{asked, tried, refused, fresh} {
+			errors[d.ID] = &store.ErrorEntry{Code: "A", DeliveryID: d.ID}
+			record(t, db, errors[d.ID])
+		}
+		end := func(d *store.Delivery, number int, status store.DeliveryStatus) store.Ended {
+			return store.Ended{Status: status, Attempt: store.Attempt{DeliveryID: d.ID, Number: number, StartedAt: now, FinishedAt: now}}
+		}
+		_, err := s.Advance(t.Context(), []store.Ended{
+			end(asked, 1, store.DeliverySent), end(tried, 2, store.DeliverySent), end(refused, 2, store.DeliveryFailed), end(fresh, 1, store.DeliverySent),
+		}, nil, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A first attempt without a failure before looks for no errors: there are none.
+		for d, want := range map[*store.Delivery]bool{asked: true, tried: true, refused: false, fresh: false} {
+			e, err := store.Errors{DB: db}.Get(t.Context(), errors[d.ID].ID)
+			if err != nil || e.Resolved != want || want && !e.ResolvedAt.Equal(now) {
+				t.Errorf("the error of a delivery with retry event %q: %+v, %v; want resolved %t", d.RetryEventID, e, err, want)
+			}
+		}
+	})
+}

@@ -43,6 +43,10 @@ func (s Notifications) Versions(ctx context.Context, id string, before int64, li
 	if err := query.Order("version DESC").Limit(limit).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("store: versions of notification %s: %w", id, err)
 	}
+	return versionsOf(rows)
+}
+
+func versionsOf(rows []versionRow) ([]Version, error) {
 	versions := make([]Version, len(rows))
 	for i, row := range rows {
 		n, err := row.notification()

@@ -45,6 +45,9 @@ type Config struct {
 	Addresses rule.Addresses
 	// Rules are the settings under which notifications are read.
 	Rules rule.Settings
+	// RetryAttempts and RetryInterval are what a delivery gets whose notification says nothing else; the console tells.
+	RetryAttempts int
+	RetryInterval time.Duration
 	// Schedules gets the schedules of date alerts; without it, none are kept.
 	Schedules client.ScheduleClient
 	// AlertInterval is how often dates are looked at; zero takes the default.
@@ -209,6 +212,7 @@ func (a *App) console(engine *gin.Engine) []gin.HandlerFunc {
 	}
 	pages := console.New(console.Config{
 		DB: a.config.DB, Access: a.config.Access, Addresses: a.config.Addresses, Rules: a.config.Rules,
+		RetryAttempts: a.config.RetryAttempts, RetryInterval: a.config.RetryInterval,
 		Rows: store.Rows{DB: a.config.DB}, OnRuleChange: a.rulesChanged, Nudge: a.Nudge,
 		WorkflowLink: a.config.WorkflowLink, TemporalUI: a.config.TemporalUI, TemporalUp: a.temporalUp, Health: a.health,
 		Elsewhere: a.config.Elsewhere, Log: a.config.Log,

@@ -308,7 +308,7 @@ func TestATokenIsShownOnceAndRevoked(t *testing.T) {
 			t.Fatalf("%+v, %v", token, err)
 		}
 		v.holds(v.page("/tokens/"+token.ID+"/revoke"), "are refused at once", "shop")
-		if v.post("/tokens/" + token.ID + "/revoke"); !strings.Contains(v.access.said(), "The token shop is revoked") {
+		if v.post("/tokens/" + token.ID + "/revoke"); !strings.Contains(v.access.said(), "The token “shop” is revoked") {
 			t.Errorf("said %q", v.access.said())
 		}
 		v.holds(v.page("/tokens"), "revoked")
@@ -328,6 +328,27 @@ func TestTheAuditLogIsPagedAndFiltered(t *testing.T) {
 	page := v.page("/audit?target=delivery")
 	v.holds(page, `href="/deliveries/d1"`, "&lt;b&gt;x&lt;/b&gt;", "Next page", "cursor=")
 	v.holds(v.page("/audit?actor=nobody"), "Nothing fits these filters")
+}
+
+func TestTheAuditLogSpeaksInWords(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	w, v := watch(t, db, ""), visit(t, db, account.Admin)
+	for _, e := range []audit.Entry{
+		{Actor: "ben", Action: "notification.restored", TargetID: w.notification.ID, Detail: "Hello"}, {Actor: "ben", Action: "delivery.retried", TargetID: w.sms.ID},
+		{Actor: "ben", Action: "delivery.retried", Detail: "3 deliveries"}, {Actor: "ben", Action: "list.changed", Detail: "Sales"},
+	} {
+		if err := audit.RecordTx(db, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if answer := v.post("/health/tests", "channel", "sms", "to", "+12025550123"); answer.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", answer.Code, answer.Body)
+	}
+	page := v.page("/audit")
+	v.holds(page, `title="notification.restored">restored a notification<`, `title="delivery.retried">retried a delivery<`, ">WhatsApp message<", ">retried deliveries<",
+		">changed a saved list<", `title="event.test_sent">sent a test message<`, ">SMS<", "<th>What</th>")
+	v.lacks(page, "2025550123")
 }
 
 func TestAPersonChangesNameAndPasswordAndEndsOtherSessions(t *testing.T) {

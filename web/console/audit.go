@@ -1,6 +1,8 @@
 package console
 
 import (
+	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/silquetech/silque-notifications/internal/account"
 	"github.com/silquetech/silque-notifications/internal/audit"
+	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
@@ -25,6 +28,8 @@ type auditView struct {
 	Kinds   []string
 	// Filtered says that something is left out.
 	Filtered bool
+	// Channels are those of the deliveries that entries name, by their IDs.
+	Channels map[string]rule.Channel
 }
 
 // kinds are the things that the log tells of.
@@ -55,6 +60,65 @@ func (auditView) Path(r audit.Record) string {
 	}
 }
 
+// deeds say an action in words where the code does not say it by itself.
+var deeds = map[string]string{
+	"delivery.retried": "retried", "delivery.retry_stopped": "stopped the retry of many deliveries",
+	"event.test_sent": "sent a test message", "error.reopened": "opened errors again", "error.resolved": "resolved",
+	"user.link_made": "made a sign-in link for a user", "user.sessions_ended": "ended the sessions of a user",
+	"user.password_changed": "changed a password", "user.password_set": "set a password", "user.role_changed": "changed the role of a user",
+	"user.identified": "signed in for the first time through the provider",
+}
+
+// articles stand before the kinds of things.
+var articles = map[string]string{"list": "a saved list", "event": "an event", "error": "an error", "token": "an API token"}
+
+// Deed says in words what was done: "restored a notification".
+func (auditView) Deed(r audit.Record) string {
+	kind, done, _ := strings.Cut(r.Action, ".")
+	thing := cmp.Or(articles[kind], "a "+kind)
+	switch deed := deeds[r.Action]; {
+	case deed == "resolved" || deed == "retried":
+		if r.TargetID == "" {
+			return deed + " " + map[string]string{"delivery": "deliveries", "error": "errors"}[kind]
+		}
+		return deed + " " + thing
+	case deed != "":
+		return deed
+	default:
+		return strings.ReplaceAll(done, "_", " ") + " " + thing
+	}
+}
+
+// What names the thing of an entry.
+func (v auditView) What(r audit.Record) string {
+	if r.Action == "event.test_sent" {
+		return messageName(rule.Channel(r.Detail))
+	}
+	if channel := v.Channels[r.TargetID]; channel != "" && r.Detail == "" {
+		return messageName(channel)
+	}
+	return cmp.Or(r.Detail, r.TargetID)
+}
+
+// channelsOf reads the channels of the deliveries that entries name; of those that are not kept any more there is none.
+func (s *Console) channelsOf(ctx context.Context, records []audit.Record) (map[string]rule.Channel, error) {
+	var ids []string
+	for _, r := range records {
+		if r.Target == "delivery" && r.TargetID != "" {
+			ids = append(ids, r.TargetID)
+		}
+	}
+	deliveries, err := s.deliveries.ByIDs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	channels := make(map[string]rule.Channel, len(deliveries))
+	for _, d := range deliveries {
+		channels[d.ID] = d.Channel
+	}
+	return channels, nil
+}
+
 func (s *Console) showAudit(c *gin.Context) error {
 	filter := audit.Filter{
 		Actor: strings.TrimSpace(c.Query("actor")), Action: strings.TrimSpace(c.Query("action")),
@@ -64,7 +128,11 @@ func (s *Console) showAudit(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	channels, err := s.channelsOf(c.Request.Context(), records)
+	if err != nil {
+		return err
+	}
 	return s.show(c, http.StatusOK, "audit", &ui.Page{Title: "Audit log", Area: "/audit", Data: auditView{
-		Records: records, Filter: filter, Query: c.Request.URL.Query(), Next: next, Kinds: kinds, Filtered: filter != audit.Filter{},
+		Records: records, Filter: filter, Query: c.Request.URL.Query(), Next: next, Kinds: kinds, Filtered: filter != audit.Filter{}, Channels: channels,
 	}})
 }

@@ -49,7 +49,11 @@ type Config struct {
 	Addresses rule.Addresses
 	// Rules are the settings under which notifications are read.
 	Rules rule.Settings
-	Rows  store.Rows
+	// RetryAttempts and RetryInterval are the settings' for deliveries whose notification says nothing else; zero when they
+	// are not known.
+	RetryAttempts int
+	RetryInterval time.Duration
+	Rows          store.Rows
 	// OnRuleChange is called after a change of notifications has been committed.
 	OnRuleChange func(ctx context.Context)
 	// Nudge is called after events have been committed.

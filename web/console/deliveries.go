@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -92,10 +93,43 @@ type deliveryRow struct {
 	*store.Delivery
 	// Title is the notification's now; empty when it is gone.
 	Title string
+	// Asked: a person's retry of it has not come to its end.
+	Asked bool
+	// Limit is how many attempts it gets by itself; zero when that is not known.
+	Limit int
 }
 
 // Retryable is whether a person may have it handed over again.
-func (d deliveryRow) Retryable() bool { return slices.Contains(store.Retryable, d.Status) }
+func (d deliveryRow) Retryable() bool { return !d.Asked && slices.Contains(store.Retryable, d.Status) }
+
+// State is the status, or that a failure is being made good.
+func (d deliveryRow) State() string {
+	if d.Asked && !d.Taken() {
+		return retrying
+	}
+	return string(d.Status)
+}
+
+// retrying stands for the status of what has failed while a person's retry of it is under way.
+const retrying = "retrying"
+
+// Waits says that it is not the first attempt that it waits for: "retrying, attempt 2 of 3". After a retry by hand the
+// count goes on, so that it has no end to name.
+func (d deliveryRow) Waits() string {
+	if d.Status != store.DeliveryPending || d.Attempts == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("retrying, attempt %d", d.Attempts+1)
+	if d.RetryEventID == "" && d.Attempts < d.Limit {
+		text += fmt.Sprintf(" of %d", d.Limit)
+	}
+	return text
+}
+
+// attemptsOf is how many attempts a delivery gets by itself.
+func (s *Console) attemptsOf(d *store.Delivery) int {
+	return cmp.Or(d.RetryAttempts, s.config.RetryAttempts)
+}
 
 type deliveriesPage struct {
 	Query url.Values
@@ -111,6 +145,8 @@ type deliveriesPage struct {
 	Periods  []period
 	// Narrowed is whether any filter is set; Retryable whether the filter can match what has failed.
 	Narrowed, Retryable bool
+	// Choosable is whether a row of the page can be chosen.
+	Choosable bool
 	// Bulks go on now.
 	Bulks []*retry.Bulk
 }
@@ -148,6 +184,7 @@ func (s *Console) listDeliveries(c *gin.Context) error {
 			"workflow", "Workflow", "from", "From", "to", "Until"),
 		Retryable: filter.Status == "" || slices.Contains(store.Retryable, store.DeliveryStatus(filter.Status)),
 	}
+	data.Choosable = slices.ContainsFunc(rows, deliveryRow.Retryable)
 	data.Narrowed = len(data.Chips) > 0 || cmp.Or(a.text("q"), filter.Status, filter.Channel, a.text("period")) != ""
 	return s.show(c, http.StatusOK, "deliveries", &ui.Page{
 		Title: "Deliveries", Area: "/deliveries", Styles: []string{"watch.css"}, Wide: true, Data: data,
@@ -156,8 +193,16 @@ func (s *Console) listDeliveries(c *gin.Context) error {
 
 func (s *Console) deliveryRows(ctx context.Context, deliveries []*store.Delivery) ([]deliveryRow, error) {
 	ids := make([]string, len(deliveries))
+	var open []string
 	for i, d := range deliveries {
 		ids[i] = d.NotificationID
+		if !d.Taken() {
+			open = append(open, d.ID)
+		}
+	}
+	asked, err := s.retries().UnderWay(ctx, open)
+	if err != nil {
+		return nil, err
 	}
 	titles, err := s.titles(ctx, ids)
 	if err != nil {
@@ -165,7 +210,7 @@ func (s *Console) deliveryRows(ctx context.Context, deliveries []*store.Delivery
 	}
 	rows := make([]deliveryRow, len(deliveries))
 	for i, d := range deliveries {
-		rows[i] = deliveryRow{d, titles[d.NotificationID]}
+		rows[i] = deliveryRow{Delivery: d, Title: titles[d.NotificationID], Asked: asked[d.ID], Limit: s.attemptsOf(d)}
 	}
 	return rows, nil
 }

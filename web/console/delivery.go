@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,7 +41,14 @@ type deliveryPage struct {
 	Title   string
 	Changed bool
 	// Words says the status in a sentence.
-	Words     string
+	Words string
+	// Due is when the next attempt is to begin; nil when none waits, or when it is not known.
+	Due *time.Time
+	// Interval is the wait between two attempts, and Limit how many it gets by itself; zero when they are not known.
+	Interval time.Duration
+	Limit    int
+	// Asked: a person's retry of it has not come to its end.
+	Asked     bool
 	Timeline  []moment
 	Details   rule.Details
 	Retryable bool
@@ -58,7 +66,7 @@ func (s *Console) showDelivery(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	data := &deliveryPage{Delivery: d, Retryable: slices.Contains(store.Retryable, d.Status)}
+	data := &deliveryPage{Delivery: d, Interval: cmp.Or(d.RetryInterval, s.config.RetryInterval), Limit: s.attemptsOf(d)}
 	if d.Details != nil {
 		if err := json.Unmarshal(d.Details, &data.Details); err != nil {
 			return fmt.Errorf("console: details of delivery %s: %w", d.ID, err)
@@ -118,10 +126,9 @@ func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
 		}
 	}
 	p.add(moment{At: p.CreatedAt, What: "The notification decided to send: the message was written"})
-	open := false
 	for _, e := range retries.Items {
 		p.add(moment{At: e.CreatedAt, What: "A person asked for another try", Path: "/events/" + e.ID, Link: "Event"})
-		open = open || e.Status != outbox.Settled
+		p.Asked = p.Asked || e.Status != outbox.Settled
 	}
 	for i, a := range attempts {
 		m := told(a)
@@ -135,10 +142,24 @@ func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
 	}
 	p.addEnd(attempts)
 	slices.SortStableFunc(p.Timeline, func(a, b moment) int { return a.At.Compare(b.At) })
-	p.Live = !p.Done() || open || p.Status == store.DeliverySent && time.Since(p.UpdatedAt) < time.Hour && p.Channel != rule.Email
-	p.Words = p.words(attempts, open)
+	p.Retryable = p.row().Retryable()
+	p.Live = !p.Done() || p.Asked || p.Status == store.DeliverySent && time.Since(p.UpdatedAt) < time.Hour && p.Channel != rule.Email
+	if p.Status == store.DeliveryPending && p.Attempts > 0 && p.Interval > 0 {
+		p.Due = new(p.UpdatedAt.Add(p.Interval))
+	}
+	p.Words = p.words(attempts)
 	return nil
 }
+
+func (p *deliveryPage) row() deliveryRow {
+	return deliveryRow{Delivery: p.Delivery, Asked: p.Asked, Limit: p.Limit}
+}
+
+// State is as in the list.
+func (p *deliveryPage) State() string { return p.row().State() }
+
+// Waits is as in the list.
+func (p *deliveryPage) Waits() string { return p.row().Waits() }
 
 func (p *deliveryPage) add(m moment) { p.Timeline = append(p.Timeline, m) }
 
@@ -191,8 +212,8 @@ func captured(e *outbox.Event) string {
 }
 
 // words says the status in a sentence.
-func (p *deliveryPage) words(attempts []store.Attempt, retryOpen bool) string {
-	if retryOpen && p.Done() {
+func (p *deliveryPage) words(attempts []store.Attempt) string {
+	if p.Asked && p.Done() && !p.Taken() {
 		return "A person asked for another try, which begins in a moment."
 	}
 	switch p.Status {
@@ -200,8 +221,11 @@ func (p *deliveryPage) words(attempts []store.Attempt, retryOpen bool) string {
 		if p.Attempts == 0 {
 			return "It waits for its first attempt: for a worker, or for its turn at the provider’s pace."
 		}
-		return fmt.Sprintf("%s did not succeed; the next one follows after the wait that the notification sets (or the settings: a minute by default).",
-			ui.Plural(p.Attempts, "attempt"))
+		said := ui.Plural(p.Attempts, "attempt") + " did not succeed; the next one follows"
+		if p.Interval > 0 {
+			said += " after a wait of " + ui.Length(p.Interval) + ", or as long as the provider asked for"
+		}
+		return said + "."
 	case store.DeliverySending:
 		return fmt.Sprintf("Attempt %d is under way.", p.Attempts)
 	case store.DeliverySent:

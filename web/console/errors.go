@@ -213,9 +213,11 @@ type errorPage struct {
 	Facts []changedField
 	// Delivery and Event are nil when they are not kept any more.
 	Delivery *store.Delivery
-	// Retryable is whether its delivery can be retried; Others counts what else is open of its group, up to OthersLimit.
+	// State is how far the delivery is, and Retryable whether it can be retried.
+	State     string
 	Retryable bool
-	Others    int
+	// Others counts what else is open of its group, up to OthersLimit.
+	Others int
 }
 
 // othersLimit bounds the count.
@@ -243,8 +245,12 @@ func (s *Console) showError(c *gin.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(deliveries) == 1 {
-			data.Delivery, data.Retryable = deliveries[0], deliveryRow{Delivery: deliveries[0]}.Retryable()
+		rows, err := s.deliveryRows(ctx, deliveries)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 1 {
+			data.Delivery, data.Retryable, data.State = rows[0].Delivery, rows[0].Retryable(), rows[0].State()
 		}
 	}
 	open := false

@@ -181,7 +181,7 @@ func (s *Console) showEvent(c *gin.Context) error {
 	data.Words = data.words()
 	title := captured(e)
 	if e.Model != "" && e.Action != rule.Alert {
-		title = fmt.Sprintf("%s %s: %s", e.Model, e.Key, e.Action)
+		title = fmt.Sprintf("%s %s · %s", e.Model, e.Key, e.Action)
 	}
 	return s.show(c, http.StatusOK, "event", &ui.Page{Title: title, Area: "/events", Styles: []string{"watch.css"}, Data: data})
 }

@@ -30,7 +30,7 @@ var bulkWordsOf = map[rules.Bulk]bulkWords{
 	rules.BulkDuplicate: {"Duplicate", "copied", "Each gets a copy named “" + rules.DuplicatePrefix + "…” that is not active, so that nothing is sent twice until you have changed it.",
 		"You can take it back at once, or delete the copies."},
 	rules.BulkDelete: {"Delete", "deleted", "Each stops sending for good. What was captured before is still told, and its history and deliveries stay to be looked at.",
-		"You can take it back at once, or restore each from its history."},
+		"You can take it back at once, or restore each later: the list shows them under the state “deleted”."},
 }
 
 // bulkLimit bounds the boxes of one page.

@@ -123,6 +123,8 @@ type rulesPage struct {
 	Channels []rule.Channel
 	// Starts are starting points, shown while there is no notification.
 	Starts []starting
+	// Gone is set when those that were deleted are asked for, which stand in no row.
+	Gone *deletedRules
 }
 
 // ruleRow is a notification in a list.
@@ -205,6 +207,9 @@ func starts(models []string) []starting {
 func (s *Console) showNotifications(c *gin.Context) error {
 	ctx := c.Request.Context()
 	q := rulesQueryOf(c.Request.URL.Query(), zone(c))
+	if c.Query("active") == deletedState {
+		return s.showDeleted(c, q)
+	}
 	page, err := s.notifications.Sorted(ctx, q.Filter, q.Sort, store.Paging{Cursor: q.cursor})
 	if errors.Is(err, store.ErrBadCursor) {
 		q.cursor = ""

@@ -261,6 +261,25 @@ func TestAPathBackLeadsToAListOfOurs(t *testing.T) {
 	}
 }
 
+func TestADeletedNotificationIsFoundAndBroughtBack(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	shop(t, db)
+	v := visit(t, db, account.Editor)
+	gone := wrote(t, db, "Gone for good", nil)
+	wrote(t, db, "Still there", nil)
+	if err := (store.Notifications{DB: db}).Delete(t.Context(), gone.ID, "ben@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	path := "/notifications/" + gone.ID
+	page := v.page("/notifications?active=deleted&search=for+GOOD")
+	v.holds(page, "Gone for good", "ben@example.com", `href="`+path+`/history"`, `href="`+path+`/restore"`, `value="deleted" selected`, "1 notification matches")
+	v.lacks(page, "Still there", `action="/notifications/bulk"`)
+	v.holds(v.page("/notifications?active=deleted&channel=sms"), "Nothing deleted matches")
+	v.goes(path+"/restore", path+"/history")
+	v.holds(v.page("/notifications?active=deleted"), "Nothing deleted matches")
+}
+
 func TestTheHistoryOfANotificationIsReadAndAVersionRestored(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {

@@ -103,7 +103,7 @@ func (s *Console) createToken(c *gin.Context) error {
 	case err != nil:
 		return err
 	default:
-		return s.show(c, http.StatusOK, "token_made", &ui.Page{Title: "The token " + token.Name, Area: "/tokens", Styles: []string{"access.css"},
+		return s.show(c, http.StatusOK, "token_made", &ui.Page{Title: "The token “" + token.Name + "”", Area: "/tokens", Styles: []string{"access.css"},
 			Data: map[string]any{"Token": token, "Secret": secret, "API": s.config.Access.URL(c, "/api/v1")}})
 	}
 	return s.tokensPage(c, http.StatusUnprocessableEntity, v)
@@ -122,5 +122,5 @@ func (s *Console) revokeToken(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.done(c, "/tokens", ui.Flash{Text: "The token " + token.Name + " is revoked: calls that carry it are refused from now on."})
+	return s.done(c, "/tokens", ui.Flash{Text: "The token “" + token.Name + "” is revoked: calls that carry it are refused from now on."})
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -44,10 +45,40 @@ func TestARetryNamesWhomItReachesBeforeAndSaysWhatItDidAfter(t *testing.T) {
 		if err != nil || len(records) != 1 || records[0].Actor != "ann@example.com" || records[0].TargetID != w.email.ID {
 			t.Errorf("%+v %v", records, err)
 		}
-		v.holds(v.page("/deliveries/"+w.email.ID), "A person asked for another try, which begins in a moment", "data-live")
+		v.holds(v.page("/deliveries/"+w.email.ID), "A person asked for another try, which begins in a moment", "data-live", ">retrying</span>")
+		for _, path := range []string{"/deliveries/" + w.email.ID, "/deliveries", "/errors/" + w.err.ID} {
+			page := v.page(path)
+			v.holds(page, ">retrying</span>")
+			v.lacks(page, "/deliveries/retry?id=", "data-needs-chosen", "data-all")
+		}
 		if answer := v.post("/deliveries/retry"); answer.Code != http.StatusBadRequest {
 			t.Errorf("nothing chosen: %d", answer.Code)
 		}
+	})
+}
+
+func TestADeliverySaysWhichAttemptItWaitsForAndWhenItIsDue(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		w, v := watch(t, db, ""), visit(t, db, account.Editor, func(c *Config) { c.RetryAttempts, c.RetryInterval = 3, 10*time.Minute })
+		change := func(changes map[string]any) {
+			if err := db.Model(&store.Delivery{}).Where("id = ?", w.email.ID).UpdateColumns(changes).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		change(map[string]any{"status": store.DeliveryPending, "attempts": 1, "updated_at": time.Now().UTC()})
+		page := v.page("/deliveries/" + w.email.ID)
+		v.holds(page, "retrying, attempt 2 of 3", "It is due <time", "1 of 3, 10 minutes apart")
+		v.lacks(page, "It is due now", "minute by default")
+		v.holds(v.page("/deliveries"), "retrying, attempt 2 of 3")
+		change(map[string]any{"updated_at": time.Now().UTC().Add(-time.Hour), "retry_attempts": 2})
+		v.holds(v.page("/deliveries/"+w.email.ID), "retrying, attempt 2 of 2", "It is due now")
+		change(map[string]any{"attempts": 0})
+		v.lacks(v.page("/deliveries"), "retrying")
+		change(map[string]any{"attempts": 4, "retry_event_id": "r"}) // asked for by hand: the count goes on
+		page = v.page("/deliveries")
+		v.holds(page, "retrying, attempt 5")
+		v.lacks(page, "attempt 5 of")
 	})
 }
 

@@ -105,7 +105,7 @@ func dict(pairs ...any) (map[string]any, error) {
 // tones say how the states of deliveries, events, attempts and health look: their word is always written beside the colour.
 var tones = map[string]string{
 	"sent": "good", "delivered": "good", "ok": "good", "active": "good", "resolved": "good", "settled": "good", "new": "good",
-	"pending": "calm", "sending": "busy", "started": "busy",
+	"pending": "calm", "sending": "busy", "started": "busy", "retrying": "busy",
 	"failed": "bad", "permanent": "bad", "down": "bad", "invalid": "bad",
 	"unknown": "warn", "temporary": "warn", "changed": "warn", "open": "warn", "warning": "warn",
 	"suppressed": "dull", "same": "dull", "inactive": "dull", "off": "dull", "not configured": "dull",

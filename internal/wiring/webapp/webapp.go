@@ -20,6 +20,7 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 	return app.Config{
 		DB: db, Temporal: t, TaskQueue: c.Notify.TaskQueue, BatchMax: c.Notify.BatchMax, APIToken: c.Notify.APIToken,
 		Addresses: address.Normalizer{DefaultRegion: c.Notify.DefaultRegion}, Rules: wiring.Rules(c),
+		RetryAttempts: c.Notify.RetryAttempts, RetryInterval: c.Notify.RetryInterval,
 		Schedules: t.ScheduleClient(), AlertInterval: c.Rules.AlertInterval, Retention: c.Notify.Retention, Log: log,
 		TrustedProxies: c.Access.TrustedProxies, WorkflowLink: wiring.WorkflowLink(c.Notify.UIURL, t.Namespace), TemporalUI: c.Notify.UIURL,
 		Probes: wiring.Probes(c, db, t),
