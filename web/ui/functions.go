@@ -43,6 +43,9 @@ func plural(n int64, noun string) string {
 	if before, ok := strings.CutSuffix(noun, "y"); ok && !strings.ContainsAny(noun[len(noun)-2:len(noun)-1], "aeiou") {
 		return grouped(n) + " " + before + "ies"
 	}
+	if strings.HasSuffix(noun, "s") {
+		return grouped(n) + " " + noun + "es"
+	}
 	return grouped(n) + " " + noun + "s"
 }
 
