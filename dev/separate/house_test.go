@@ -114,9 +114,15 @@ func (h *house) notification(t testing.TB, model, title string, recipients ...ru
 // customers saves so many new ones, each with an address of its own; the plugin makes an event of each.
 func (h *house) customers(t testing.TB, count int) {
 	t.Helper()
+	h.customersFrom(t, 0, count)
+}
+
+// customersFrom saves some more, of whom the first has the number from.
+func (h *house) customersFrom(t testing.TB, from, count int) {
+	t.Helper()
 	rows := make([]*shop.Customer, count)
 	for i := range rows {
-		rows[i] = &shop.Customer{Name: fmt.Sprintf("Customer %d", i), Email: customer(i)}
+		rows[i] = &shop.Customer{Name: fmt.Sprintf("Customer %d", from+i), Email: customer(from + i)}
 	}
 	must(t, h.db.WithContext(t.Context()).CreateInBatches(rows, 100).Error)
 }
