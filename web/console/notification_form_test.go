@@ -426,6 +426,7 @@ func TestThePreviewDoesNotTakeARowForTheChangeThatIsAwaited(t *testing.T) {
 	v.lacks(body, "It waits for")
 	n.ValueChangeField, n.ValueChangeFrom, n.ValueChangeTo = "customer_id", nil, text("")
 	v.holds(v.post("/notifications/preview", sent(n)...).Body.String(), "It waits for a change to empty; on this row customer_id is “1”.")
+	v.lacks(v.post("/notifications/preview", sent(n, "value_change_to_is", "value")...).Body.String(), "It waits for")
 	n.ValueChangeTo = text("01")
 	v.lacks(v.post("/notifications/preview", sent(n)...).Body.String(), "It waits for")
 	n = aNotification()

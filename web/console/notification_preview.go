@@ -132,7 +132,8 @@ func (s *Console) preview(c *gin.Context, p *notificationPage) error {
 
 // waits says which value a change must lead to, when none of the watched fields holds it on this row.
 func (p *notificationPage) waits(n *rule.Notification, row *rowView) string {
-	if p.reader.HoldsAwaited(n, p.Model, row.doc) {
+	unwritten := p.Is("value_change_to_is", thisValue) && p.Value("value_change_to") == ""
+	if unwritten || p.reader.HoldsAwaited(n, p.Model, row.doc) {
 		return ""
 	}
 	var now []string
