@@ -43,11 +43,7 @@ func TestHealthShowsEachPartAndWaitsForNone(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
 	v := visit(t, db, account.Editor, ofEachKind(t, db))
-	began := time.Now()
-	page := v.page("/health")
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("the page took %s", took)
-	}
+	page := v.page("/health") // that a part is still being asked says that nobody waited for it
 	v.holds(page, "SQLite 3.", "1 part does not work", "Start a worker.", "1 minute ago", "It is being asked.",
 		"The mail server lets us in.", `value="ann@example.com"`, "not configured", "TWILIO_SMS_FROM", `name="csrf_token"`)
 }
