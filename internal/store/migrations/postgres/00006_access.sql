@@ -30,6 +30,7 @@ CREATE TABLE notify_invitations (
     expires_at TIMESTAMPTZ NOT NULL,
     used_at    TIMESTAMPTZ
 );
+CREATE INDEX notify_invitations_expires ON notify_invitations (expires_at);
 CREATE UNIQUE INDEX notify_invitations_token ON notify_invitations (token_hash);
 CREATE INDEX notify_invitations_user ON notify_invitations (user_id);
 

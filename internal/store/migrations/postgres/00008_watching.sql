@@ -21,6 +21,7 @@ CREATE TABLE notify_bulk_retries (
     updated_at TIMESTAMPTZ NOT NULL,
     ended_at   TIMESTAMPTZ
 );
+CREATE INDEX notify_bulk_retries_ended ON notify_bulk_retries (ended_at) WHERE status <> 'running';
 CREATE INDEX notify_bulk_retries_running ON notify_bulk_retries (id) WHERE status = 'running';
 
 -- +goose Down
