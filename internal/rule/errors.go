@@ -28,6 +28,18 @@ const (
 	DeliveryExpired ErrCode = "DELIVERY_EXPIRED"
 )
 
+// SendFailCode is the error-log code of a channel's failed sends.
+func SendFailCode(c Channel) ErrCode {
+	switch c {
+	case SMS:
+		return SMSSendFail
+	case WhatsApp:
+		return WhatsAppSendFail
+	default:
+		return EmailSendFail
+	}
+}
+
 // Error is what is wrong with a notification or a snapshot. Its text names fields and types, never a row's values, so
 // it is safe for logs.
 type Error struct {
