@@ -40,7 +40,7 @@ const (
 
 // MarkStarted says that Temporal has taken the batch's workflow. Events that the workflow has settled already keep that.
 func MarkStarted(ctx context.Context, db *gorm.DB, b Batch, workflowID string) error {
-	now := time.Now().UTC()
+	now := db.NowFunc().UTC()
 	err := db.WithContext(ctx).Exec(`UPDATE notify_events
 		SET status = CASE status WHEN 'pending' THEN 'started' ELSE status END, workflow_id = ?, started_at = ?, checked_at = ?
 		WHERE id IN ? AND batch_id = ?`, workflowID, now, now, b.EventIDs(), b.ID).Error
@@ -70,7 +70,7 @@ const clockSlack = time.Minute
 // take looks at what is old and at what claims to come from the future, each by the index. To take over a start that
 // somebody has in hand does no harm: the same start is made again.
 func take(ctx context.Context, db *gorm.DB, condition, column string, age time.Duration, limit int) ([]Batch, error) {
-	now := time.Now().UTC()
+	now := db.NowFunc().UTC()
 	var rows []struct {
 		Claimed
 		BatchID string
@@ -114,7 +114,7 @@ func Rebatch(ctx context.Context, db *gorm.DB, b Batch) (Batch, error) {
 	next := Batch{ID: NewID()}
 	err := db.WithContext(ctx).Raw(`UPDATE notify_events SET status = 'pending', batch_id = ?, claimed_at = ?, passed_at = NULL
 		WHERE batch_id = ? AND status <> 'settled' RETURNING id, model, action`,
-		next.ID, time.Now().UTC(), b.ID).Scan(&next.Events).Error
+		next.ID, db.NowFunc().UTC(), b.ID).Scan(&next.Events).Error
 	if err != nil {
 		return Batch{}, fmt.Errorf("outbox: rebatch %s: %w", b.ID, err)
 	}

@@ -92,3 +92,28 @@ func TestEventsOfAClockThatIsWrongAreClaimedWithTheOthers(t *testing.T) {
 		}
 	})
 }
+
+// The application's machine is three hours behind, or ahead; what a message's validity counts from is the database's time.
+func TestAnEventHasTheTimeOfItsDatabase(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{3 * time.Hour, -3 * time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			db := testdb.Open(t, testdb.PostgresURLWithClock(t, ahead))
+			ids := appended(t, db, 1)
+			key, keyed := "key", change("keyed")
+			keyed.IdempotencyKey = &key
+			if _, _, err := outbox.AppendOnce(db, keyed); err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range append(ids, keyed.ID) {
+				if off := time.Until(stored(t, db, id).CreatedAt) - ahead; off.Abs() > time.Minute {
+					t.Errorf("event %s is %s off the machine's time, want %s", id, off+ahead, ahead)
+				}
+			}
+			if b := claim(t, db, 2); time.Until(*stored(t, db, b.EventIDs()[0]).ClaimedAt)-ahead > time.Minute {
+				t.Error("a claim has the machine's time")
+			}
+		})
+	}
+}
