@@ -32,6 +32,18 @@ const (
 	EmailDelayed ErrCode = "EMAIL_DELAYED"
 )
 
+// SendFailCode is the error-log code of a channel's failed sends.
+func SendFailCode(c Channel) ErrCode {
+	switch c {
+	case SMS:
+		return SMSSendFail
+	case WhatsApp:
+		return WhatsAppSendFail
+	default:
+		return EmailSendFail
+	}
+}
+
 // Error is what is wrong with a notification or a snapshot. Its text names fields and types, never a row's values, so
 // it is safe for logs.
 type Error struct {

@@ -23,13 +23,14 @@ type senders struct {
 	email     *email.Sender
 }
 
-// newSenders makes them; every wrong setting is named. unsubscribe gives the links that emails carry; nil for none.
-func newSenders(c *config.Config, unsubscribe func(deliveryID string) string) (*senders, error) {
+// newSenders makes them; every wrong setting is named. now is the clock by which attempts are written down, unsubscribe
+// gives the links that emails carry; nil for none.
+func newSenders(c *config.Config, now func() time.Time, unsubscribe func(deliveryID string) string) (*senders, error) {
 	s := &senders{byChannel: make(map[rule.Channel]activities.Sender)}
 	fetcher, err := newFetcher(c.Attachments)
 	mail := emailConfig(c.SMTP)
 	mail.UnsubscribeLink = unsubscribe
-	return s, errors.Join(err, s.addEmail(mail, c.Attachments, fetcher), s.addTwilio(c.Twilio))
+	return s, errors.Join(err, s.addEmail(mail, c.Attachments, fetcher), s.addTwilio(c.Twilio, now))
 }
 
 func (s *senders) addEmail(c email.Config, files config.Attachments, fetcher *attachment.Fetcher) error {
@@ -58,11 +59,13 @@ func twilioConfig(c config.Twilio) twilio.Config {
 	}
 }
 
-func (s *senders) addTwilio(c config.Twilio) error {
+func (s *senders) addTwilio(c config.Twilio, now func() time.Time) error {
 	if c.AccountSID == "" {
 		return nil
 	}
-	client, err := twilio.New(twilioConfig(c))
+	settings := twilioConfig(c)
+	settings.Now = now
+	client, err := twilio.New(settings)
 	problems := []error{err}
 	if err != nil {
 		client = new(twilio.Client) // never used: the senders' own settings are to be named too

@@ -38,7 +38,7 @@ func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*W
 	if err != nil {
 		return nil, err
 	}
-	senders, err := newSenders(c, links)
+	senders, err := newSenders(c, db.NowFunc, links)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*W
 		Gate:  newGate(db, c.Limits, log),
 		Chunk: chunkOf(c.Notify.BatchMax),
 		Log:   log,
-		Now:   func() time.Time { return time.Now().UTC() },
+		Now:   db.NowFunc,
 	}
 	w := &Worker{temporal: t, config: c, senders: senders, steps: steps, metrics: metrics, log: log}
 	for _, channel := range rule.Channels {
