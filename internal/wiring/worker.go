@@ -34,7 +34,11 @@ type Worker struct {
 
 // NewWorker gives a worker on a database whose tables are up to date. Close it after Run.
 func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*Worker, error) {
-	senders, err := newSenders(c, db.NowFunc)
+	links, err := unsubscribeLinks(c, db)
+	if err != nil {
+		return nil, err
+	}
+	senders, err := newSenders(c, db.NowFunc, links)
 	if err != nil {
 		return nil, err
 	}
