@@ -74,7 +74,7 @@ func (l *Ledger) takeBack(ctx context.Context, begun []store.Begun) error {
 			attempts = append(attempts, store.Attempt{DeliveryID: b.Before.ID, Number: b.Attempt})
 		}
 	}
-	return l.deliveries.GiveBack(ctx, attempts, time.Now().UTC())
+	return l.deliveries.GiveBack(ctx, attempts, l.db.NowFunc().UTC())
 }
 
 func endedOf(a activities.Attempt) store.Ended {

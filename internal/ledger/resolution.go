@@ -20,7 +20,7 @@ import (
 // It gives the deliveries, oldest first, when all of them are new and everything there is to send for the events; nil says
 // that Unsent must be asked.
 func (l *Ledger) Keep(ctx context.Context, workflowID string, resolutions ...activities.Resolution) (fresh []activities.Planned, err error) {
-	now := time.Now().UTC()
+	now := l.db.NowFunc().UTC()
 	err = l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		ids := make([]string, len(resolutions))
 		for i, r := range resolutions {

@@ -97,6 +97,25 @@ func TestABulkRetryTakesEachDeliveryOnceHoweverManyProcessesStep(t *testing.T) {
 	})
 }
 
+// A worker whose clock is ahead has given IDs that the web app's clock comes to in hours only.
+func TestABulkRetryTakesWhatAClockThatIsAheadHasMade(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		for _, id := range failed(t, db, 4) {
+			ahead := outbox.FirstID(time.Now().Add(3*time.Hour)) + id[13:]
+			if err := db.Model(&store.Delivery{}).Where("id = ?", id).Update("id", ahead).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := retry.Retries{DB: db}
+		b := begun(t, r)
+		steps(t, r, 3)
+		if b = now(t, r, b.ID); b.Status != retry.Ended || b.Total != 4 || b.Accepted != 4 {
+			t.Errorf("%+v, want four deliveries asked for", b)
+		}
+	})
+}
+
 func TestAStoppedBulkRetryAsksForNothingMore(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {

@@ -23,11 +23,11 @@ type senders struct {
 	email     *email.Sender
 }
 
-// newSenders makes them; every wrong setting is named.
-func newSenders(c *config.Config) (*senders, error) {
+// newSenders makes them; every wrong setting is named. now is the clock by which attempts are written down.
+func newSenders(c *config.Config, now func() time.Time) (*senders, error) {
 	s := &senders{byChannel: make(map[rule.Channel]activities.Sender)}
 	fetcher, err := newFetcher(c.Attachments)
-	return s, errors.Join(err, s.addEmail(c.SMTP, c.Attachments, fetcher), s.addTwilio(c.Twilio))
+	return s, errors.Join(err, s.addEmail(c.SMTP, c.Attachments, fetcher), s.addTwilio(c.Twilio, now))
 }
 
 func (s *senders) addEmail(c config.SMTP, files config.Attachments, fetcher *attachment.Fetcher) error {
@@ -56,11 +56,13 @@ func twilioConfig(c config.Twilio) twilio.Config {
 	}
 }
 
-func (s *senders) addTwilio(c config.Twilio) error {
+func (s *senders) addTwilio(c config.Twilio, now func() time.Time) error {
 	if c.AccountSID == "" {
 		return nil
 	}
-	client, err := twilio.New(twilioConfig(c))
+	settings := twilioConfig(c)
+	settings.Now = now
+	client, err := twilio.New(settings)
 	problems := []error{err}
 	if err != nil {
 		client = new(twilio.Client) // never used: the senders' own settings are to be named too
