@@ -124,15 +124,3 @@ func (f Failure) WorkerLost() bool { return f.Code == codeWorkerLost }
 
 // codeCanceled is the code of a send that a person cancelled, in Temporal Web UI for instance.
 const codeCanceled = "canceled"
-
-// SendFailCode is the error-log code of a channel's failed sends.
-func SendFailCode(c rule.Channel) rule.ErrCode {
-	switch c {
-	case rule.SMS:
-		return rule.SMSSendFail
-	case rule.WhatsApp:
-		return rule.WhatsAppSendFail
-	default:
-		return rule.EmailSendFail
-	}
-}

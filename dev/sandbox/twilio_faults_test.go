@@ -69,7 +69,7 @@ func TestAFaultStaysInItsChannel(t *testing.T) {
 
 func TestTwilioHangAndDropGiveNoAnswerAndKeepNothing(t *testing.T) {
 	t.Parallel()
-	for mode, timeout := range map[Mode]time.Duration{Hang: 200 * time.Millisecond, Drop: 10 * time.Second} {
+	for mode, timeout := range map[Mode]time.Duration{Hang: 200 * time.Millisecond, Drop: time.Minute} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			s := newStand(t, Options{})
@@ -80,7 +80,7 @@ func TestTwilioHangAndDropGiveNoAnswerAndKeepNothing(t *testing.T) {
 			if err == nil || errors.As(err, new(*client.TwilioRestError)) {
 				t.Fatalf("got %v, want a broken connection", err)
 			}
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took > 40*time.Second {
 				t.Fatalf("the client was held for %v", took)
 			}
 			if n := len(s.messages("").Items); n != 0 {

@@ -29,8 +29,24 @@ func Database(db *gorm.DB) Probe {
 		if took > slowDatabase {
 			a.State, a.Text, a.Advice = Warning, "It answers slowly.", "Look at what the database server is busy with, and how far away it is."
 		}
+		if off := time.Since(db.NowFunc()); off.Abs() > wrongClock && a.State == OK {
+			a.State = Warning
+			a.Text = fmt.Sprintf("This machine's clock is %s the database's.", apart(off))
+			a.Advice = "Set the clocks, and let NTP keep them on every machine. Meanwhile everything that the programs share goes by the database's clock."
+		}
 		return a
 	}}
+}
+
+// wrongClock is from when on a difference between two machines' clocks is worth a person's time.
+const wrongClock = 10 * time.Second
+
+// apart says how far a clock is off another, and to which side.
+func apart(off time.Duration) string {
+	if off < 0 {
+		return off.Abs().Round(time.Second).String() + " behind"
+	}
+	return off.Round(time.Second).String() + " ahead of"
 }
 
 // databaseFacts leaves out what cannot be found out.

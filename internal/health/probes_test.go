@@ -50,6 +50,23 @@ func TestTheDatabaseSaysWhichItIs(t *testing.T) {
 	})
 }
 
+func TestAClockThatIsFarOffTheDatabasesIsNamed(t *testing.T) {
+	t.Parallel()
+	for ahead, want := range map[time.Duration]string{
+		3 * time.Hour:    "warning: This machine's clock is 3h0m0s behind the database's.",
+		-3 * time.Hour:   "warning: This machine's clock is 3h0m0s ahead of the database's.",
+		-2 * time.Second: "ok: It answers.",
+	} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			t.Parallel()
+			a := health.Database(testdb.Open(t, testdb.PostgresURLWithClock(t, ahead))).Ask(t.Context())
+			if !strings.HasPrefix(words(a), want) || a.State == health.Warning && !strings.Contains(a.Advice, "NTP") {
+				t.Errorf("got %s, want %s", words(a), want)
+			}
+		})
+	}
+}
+
 func TestTheRelaySaysWhetherEventsWait(t *testing.T) {
 	t.Parallel()
 	for stalled, want := range map[bool]health.State{false: health.OK, true: health.Down} {

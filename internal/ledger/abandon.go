@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -51,7 +50,7 @@ func (l *Ledger) failStopped(ctx context.Context, d activities.Planned) error {
 		DeliveryID: d.ID, EventID: d.EventID, NotificationID: d.NotificationID, Channel: d.Channel,
 		RetryEventID: d.RetryEventID,
 		Class:        class, Code: abandonedCode,
-	}, time.Now().UTC())
+	}, l.db.NowFunc().UTC())
 }
 
 // endStopped settles the events that are open, each with a line in the error log and the reason why it ended.
@@ -75,6 +74,6 @@ func (l *Ledger) endStopped(ctx context.Context, eventIDs []string, reason strin
 		if err := tx.Model(&outbox.Event{}).Where("id IN ? AND reason = ''", open).Update("reason", reason).Error; err != nil {
 			return fmt.Errorf("ledger: abandon events: %w", err)
 		}
-		return outbox.Settle(ctx, tx, open, time.Now().UTC())
+		return outbox.Settle(ctx, tx, open, tx.NowFunc().UTC())
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/activities"
+	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
 
@@ -74,7 +75,7 @@ func (l *Ledger) takeBack(ctx context.Context, begun []store.Begun) error {
 			attempts = append(attempts, store.Attempt{DeliveryID: b.Before.ID, Number: b.Attempt})
 		}
 	}
-	return l.deliveries.GiveBack(ctx, attempts, time.Now().UTC())
+	return l.deliveries.GiveBack(ctx, attempts, l.db.NowFunc().UTC())
 }
 
 func endedOf(a activities.Attempt) store.Ended {
@@ -214,7 +215,7 @@ func failureEntry(f activities.Failure, delivery *store.Delivery, tries []store.
 		return nil, fmt.Errorf("ledger: context of a failure: %w", err)
 	}
 	return &store.ErrorEntry{
-		Code: string(activities.SendFailCode(f.Channel)), Source: "send",
+		Code: string(rule.SendFailCode(f.Channel)), Source: "send",
 		Message: failureMessage(f, delivery.Attempts),
 		EventID: f.EventID, DeliveryID: f.DeliveryID, NotificationID: f.NotificationID,
 		Attempt: delivery.Attempts, Context: extra,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -29,7 +28,7 @@ func AppendOnce(tx *gorm.DB, e *Event) (id string, fresh bool, err error) {
 		err = Append(tx, e)
 		return e.ID, true, err
 	}
-	e.ID, e.Status, e.CreatedAt = NewID(), Pending, time.Now().UTC()
+	e.ID, e.Status, e.CreatedAt = NewID(), Pending, tx.NowFunc().UTC()
 	if e.Lane == "" {
 		e.Lane = e.lane()
 	}

@@ -40,7 +40,7 @@ const (
 
 // MarkStarted says that Temporal has taken the batch's workflow. Events that the workflow has settled already keep that.
 func MarkStarted(ctx context.Context, db *gorm.DB, b Batch, workflowID string) error {
-	now := time.Now().UTC()
+	now := db.NowFunc().UTC()
 	err := db.WithContext(ctx).Exec(`UPDATE notify_events
 		SET status = CASE status WHEN 'pending' THEN 'started' ELSE status END, workflow_id = ?, started_at = ?, checked_at = ?
 		WHERE id IN ? AND batch_id = ?`, workflowID, now, now, b.EventIDs(), b.ID).Error
@@ -62,14 +62,23 @@ func Unfinished(ctx context.Context, db *gorm.DB, age time.Duration, limit int) 
 	return take(ctx, db, started, "checked_at", age, limit)
 }
 
+// clockSlack is how far ahead of this process's clock a time of another one may be and still be believed. One that is
+// further ahead was written by a clock that is wrong, here or there, and its age says nothing: it would be waited for
+// until this clock has come as far, for hours perhaps.
+const clockSlack = time.Minute
+
+// take looks at what is old and at what claims to come from the future, each by the index. To take over a start that
+// somebody has in hand does no harm: the same start is made again.
 func take(ctx context.Context, db *gorm.DB, condition, column string, age time.Duration, limit int) ([]Batch, error) {
-	now := time.Now().UTC()
+	now := db.NowFunc().UTC()
 	var rows []struct {
 		Claimed
 		BatchID string
 	}
-	err := db.WithContext(ctx).Raw(next(db, condition+" AND "+column+" < ?", column)+`UPDATE notify_events SET `+column+` = ?
-		WHERE id IN (SELECT id FROM next) RETURNING id, model, action, batch_id`, now.Add(-age), limit, now).Scan(&rows).Error
+	err := db.WithContext(ctx).Raw("WITH "+head(db, "old", condition+" AND "+column+" < ?", column)+", "+
+		head(db, "ahead", condition+" AND "+column+" > ?", column)+`
+		UPDATE notify_events SET `+column+` = ? WHERE id IN (SELECT id FROM old UNION ALL SELECT id FROM ahead)
+		RETURNING id, model, action, batch_id`, now.Add(-age), limit, now.Add(clockSlack), limit, now).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("outbox: look for batches left behind: %w", err)
 	}
@@ -105,7 +114,7 @@ func Rebatch(ctx context.Context, db *gorm.DB, b Batch) (Batch, error) {
 	next := Batch{ID: NewID()}
 	err := db.WithContext(ctx).Raw(`UPDATE notify_events SET status = 'pending', batch_id = ?, claimed_at = ?, passed_at = NULL
 		WHERE batch_id = ? AND status <> 'settled' RETURNING id, model, action`,
-		next.ID, time.Now().UTC(), b.ID).Scan(&next.Events).Error
+		next.ID, db.NowFunc().UTC(), b.ID).Scan(&next.Events).Error
 	if err != nil {
 		return Batch{}, fmt.Errorf("outbox: rebatch %s: %w", b.ID, err)
 	}
@@ -113,9 +122,9 @@ func Rebatch(ctx context.Context, db *gorm.DB, b Batch) (Batch, error) {
 	return next, nil
 }
 
-// next is the head of a statement that takes events: it chooses them, and on Postgres locks them, exactly once. As a
-// plain subselect Postgres may run it again for every row, and then takes more than the limit.
-func next(db *gorm.DB, condition, order string) string {
-	return "WITH next AS MATERIALIZED (SELECT id FROM notify_events WHERE " + condition +
-		" ORDER BY " + order + " LIMIT ?" + skipLocked(db) + ") "
+// head is the part of a statement that chooses events, and on Postgres locks them, exactly once. As a plain subselect
+// Postgres may run it again for every row, and then takes more than the limit.
+func head(db *gorm.DB, name, condition, order string) string {
+	return name + " AS MATERIALIZED (SELECT id FROM notify_events WHERE " + condition +
+		" ORDER BY " + order + " LIMIT ?" + skipLocked(db) + ")"
 }

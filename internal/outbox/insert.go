@@ -29,8 +29,8 @@ func AppendTx(ctx context.Context, tx gorm.ConnPool, dialect string, events ...*
 		events = events[len(batch):]
 		arguments := make([]any, 0, len(batch)*len(insertColumns))
 		for _, e := range batch {
-			e.begin(now)
-			arguments = e.argumentsOf(arguments)
+			at := e.begin(now, dialect)
+			arguments = e.argumentsOf(arguments, at)
 		}
 		if _, err := tx.ExecContext(ctx, insertStatement(dialect, len(batch)), arguments...); err != nil {
 			return err
@@ -39,28 +39,35 @@ func AppendTx(ctx context.Context, tx gorm.ConnPool, dialect string, events ...*
 	return nil
 }
 
-// begin fills in what is empty in a new event.
-func (e *Event) begin(now time.Time) {
+// begin fills in what is empty in a new event, and gives the moment that its row is to have. On Postgres that is the
+// database's where the caller names none: the application's machine may be hours off, and then a message that is of use
+// for an hour would count as hours old when its turn comes.
+func (e *Event) begin(now time.Time, dialect string) (at any) {
 	if e.ID == "" {
 		e.ID = NewID()
 	}
-	if e.CreatedAt.IsZero() {
+	unnamed := e.CreatedAt.IsZero()
+	if unnamed {
 		e.CreatedAt = now
 	}
 	if e.Lane == "" {
 		e.Lane = e.lane()
 	}
 	e.Status = Pending
+	if unnamed && dialect == "postgres" {
+		return nil
+	}
+	return e.CreatedAt
 }
 
 // argumentsOf appends the values of insertColumns.
-func (e *Event) argumentsOf(arguments []any) []any {
+func (e *Event) argumentsOf(arguments []any, at any) []any {
 	var key any
 	if e.IdempotencyKey != nil {
 		key = *e.IdempotencyKey
 	}
 	return append(arguments, e.ID, e.Model, e.Key, string(e.Action), e.Doc.text(), e.OldDoc.text(), e.Revision,
-		string(e.Source), e.NotificationID, key, string(e.Status), e.Reason, e.WorkflowID, e.CreatedAt, e.Lane)
+		string(e.Source), e.NotificationID, key, string(e.Status), e.Reason, e.WorkflowID, at, e.Lane)
 }
 
 // text is the snapshot as a driver takes it.
@@ -98,9 +105,12 @@ func writeInsert(dialect string, rows int) string {
 		for column := range insertColumns {
 			sql.WriteByte("(,"[min(column, 1)])
 			parameter++
-			if dialect == "postgres" {
+			switch {
+			case dialect == "postgres" && insertColumns[column] == "created_at":
+				sql.WriteString("COALESCE($" + strconv.Itoa(parameter) + ",clock_timestamp())")
+			case dialect == "postgres":
 				sql.WriteString("$" + strconv.Itoa(parameter))
-			} else {
+			default:
 				sql.WriteByte('?')
 			}
 		}

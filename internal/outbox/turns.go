@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-	"time"
 
 	"gorm.io/gorm"
 )
@@ -132,7 +131,7 @@ func claimLanes(ctx context.Context, db *gorm.DB, lanes []string, share int, bat
 	if alone {
 		batch = "CASE WHEN (SELECT COUNT(*) FROM chosen) = 1 THEN id ELSE ? END"
 	}
-	arguments = append(arguments, batchID, time.Now().UTC())
+	arguments = append(arguments, batchID, db.NowFunc().UTC())
 	err = db.WithContext(ctx).Raw("WITH "+strings.Join(heads, ", ")+", chosen AS MATERIALIZED ("+strings.Join(chosen, " UNION ALL ")+`)
 		UPDATE notify_events SET batch_id = `+batch+`, claimed_at = ?
 		WHERE id IN (SELECT id FROM chosen) RETURNING id, model, action, lane`, arguments...).Scan(&claimed).Error

@@ -133,3 +133,16 @@ func (h history) left() string {
 	h.t.Helper()
 	return fmt.Sprint(h.count("notify_events", "1=1"), h.count("notify_deliveries", "1=1"), h.count("notify_attempts", "1=1"), h.count("notify_errors", "1=1"))
 }
+
+// The machine of a web app is a year ahead of the database, by whose clock everything was written.
+func TestAMachineWhoseClockIsAYearAheadDeletesNothingThatIsNotOld(t *testing.T) {
+	t.Parallel()
+	const year = 365
+	db := testdb.Open(t, testdb.PostgresURLWithClock(t, -year*day))
+	h := history{t, db}
+	young, old := h.event(year+50), h.event(year+100)
+	sweep(t, db, 90*day)
+	if !h.has("notify_events", young) || h.has("notify_events", old) {
+		t.Errorf("of 50 days there is one: %v; of 100 days: %v; want the young one alone", h.has("notify_events", young), h.has("notify_events", old))
+	}
+}

@@ -62,9 +62,13 @@ func (r Retries) Begin(ctx context.Context, f store.DeliveryFilter, by By) (*Bul
 	if err != nil {
 		return nil, fmt.Errorf("retry: filter: %w", err)
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := r.DB.NowFunc().UTC().Truncate(time.Microsecond)
+	until, err := r.untilID(ctx)
+	if err != nil {
+		return nil, err
+	}
 	b := &Bulk{
-		ID: outbox.NewID(), Filter: filter, Actor: by.Actor, Status: Running, UntilID: outbox.NewID(),
+		ID: outbox.NewID(), Filter: filter, Actor: by.Actor, Status: Running, UntilID: until,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	err = r.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -79,6 +83,20 @@ func (r Retries) Begin(ctx context.Context, f store.DeliveryFilter, by By) (*Bul
 		return nil, fmt.Errorf("retry: begin a bulk retry: %w", err)
 	}
 	return b, nil
+}
+
+// untilID gives an ID that is greater than those of all deliveries there are. A worker whose clock is ahead of ours gives
+// IDs that ours reaches only later.
+func (r Retries) untilID(ctx context.Context) (string, error) {
+	var last []string
+	if err := r.DB.WithContext(ctx).Model(&store.Delivery{}).Order("id DESC").Limit(1).Pluck("id", &last).Error; err != nil {
+		return "", fmt.Errorf("retry: read the last delivery: %w", err)
+	}
+	until := outbox.NewID()
+	if len(last) == 1 && last[0] >= until {
+		until = last[0] + "0"
+	}
+	return until, nil
 }
 
 // Bulk reads one, or gives store.ErrNotFound.
@@ -106,7 +124,7 @@ func (r Retries) Running(ctx context.Context) (bulks []*Bulk, err error) {
 // Stop ends a bulk retry after the step that is under way: what it has asked for stays asked for.
 func (r Retries) Stop(ctx context.Context, id string, by By) error {
 	err := r.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		now := time.Now().UTC()
+		now := tx.NowFunc().UTC()
 		result := tx.Model(&Bulk{}).Where("id = ? AND status = 'running'", id).
 			Updates(map[string]any{"status": Stopped, "updated_at": now, "ended_at": now})
 		if result.Error != nil || result.RowsAffected == 0 {
@@ -180,7 +198,7 @@ func (r Retries) Step(ctx context.Context) (worked bool, err error) {
 	})
 	if err != nil {
 		if len(mine) > 0 { // the others go first now: one that cannot go on must not hold them up
-			err = errors.Join(err, r.DB.WithContext(ctx).Model(&Bulk{}).Where("id = ?", mine[0].ID).UpdateColumn("updated_at", time.Now().UTC()).Error)
+			err = errors.Join(err, r.DB.WithContext(ctx).Model(&Bulk{}).Where("id = ?", mine[0].ID).UpdateColumn("updated_at", r.DB.NowFunc().UTC()).Error)
 		}
 		return false, fmt.Errorf("retry: step: %w", err)
 	}
@@ -210,7 +228,7 @@ func step(tx *gorm.DB, b *Bulk) (fresh int, err error) {
 			break
 		}
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := tx.NowFunc().UTC().Truncate(time.Microsecond)
 	b.UpdatedAt = now
 	if len(ids) > 0 {
 		var result Result

@@ -102,7 +102,7 @@ type changing struct {
 // each other, so that a reader never sees a revision without all that belongs to it.
 func (s Notifications) change(ctx context.Context, by string, apply func(c *changing) error) error {
 	err := session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		c := &changing{tx: tx, by: by, now: time.Now().UTC().Truncate(time.Microsecond)}
+		c := &changing{tx: tx, by: by, now: tx.NowFunc().UTC().Truncate(time.Microsecond)}
 		err := tx.Raw("UPDATE notify_revision SET revision = revision + 1 WHERE id = 1 RETURNING revision").
 			Scan(&c.revision).Error
 		if err != nil {

@@ -39,16 +39,15 @@ const (
 const slowQuery = 500 * time.Millisecond
 
 // Open connects to "postgres://…" or "sqlite://path/to/file" (sqlite:///absolute/path). The caller closes it with Close.
+// Its NowFunc tells the time that all processes of the database share: use it wherever a time is compared with what
+// another process has written.
 func Open(databaseURL string, log *slog.Logger) (*gorm.DB, error) {
 	dialector, connections, err := dialect(databaseURL)
 	if err != nil {
 		return nil, err
 	}
-	db, err := gorm.Open(dialector, &gorm.Config{
-		Logger:         queryLogger(log),
-		TranslateError: true,
-		NowFunc:        func() time.Time { return time.Now().UTC() },
-	})
+	shared := &clock{own: time.Now}
+	db, err := gorm.Open(dialector, &gorm.Config{Logger: queryLogger(log), TranslateError: true, NowFunc: shared.now})
 	if err != nil {
 		return nil, fmt.Errorf("store: connect to the database (is DATABASE_URL right, and does it run?): %w", err)
 	}
@@ -59,6 +58,10 @@ func Open(databaseURL string, log *slog.Logger) (*gorm.DB, error) {
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
+	if db.Name() == "postgres" { // on SQLite all processes have the one clock of their machine
+		shared.ask = postgresTime(pool)
+		shared.look(context.Background())
+	}
 	return db, nil
 }
 

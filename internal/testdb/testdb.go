@@ -4,10 +4,12 @@ package testdb
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -67,6 +69,25 @@ func PostgresURL(t testing.TB) string {
 	}
 	t.Fatalf("a Postgres for the test: %v", err)
 	return ""
+}
+
+// PostgresURLWithClock names a new, empty database whose clock is so far ahead of this machine's, or, below zero, behind:
+// clock_timestamp(), by which the product asks a database for its time, is the test's own function there.
+func PostgresURLWithClock(t testing.TB, ahead time.Duration) string {
+	t.Helper()
+	url := PostgresURL(t)
+	db, err := store.Open(url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close(db) }()
+	for _, statement := range []string{"CREATE SCHEMA clock", fmt.Sprintf(`CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+		AS $$ SELECT pg_catalog.clock_timestamp() + interval '%d seconds' $$`, int(ahead.Seconds()))} {
+		if err := db.Exec(statement).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	return url + "&search_path=clock,pg_catalog,public"
 }
 
 // Open connects and migrates, and disconnects when the test ends.

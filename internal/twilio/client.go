@@ -26,7 +26,10 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = DefaultTimeout
 	}
-	c := &Client{cfg: cfg, transport: cfg.Transport, now: time.Now}
+	c := &Client{cfg: cfg, transport: cfg.Transport, now: cfg.Now}
+	if c.now == nil {
+		c.now = time.Now
+	}
 	if c.transport == nil {
 		c.transport = http.DefaultTransport
 	}

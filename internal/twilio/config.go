@@ -33,6 +33,8 @@ type Config struct {
 	// Timeout bounds one Create, and three times one Find; 0 means DefaultTimeout. Callers allow a Find and a Create
 	// together at least Timeout: see Client.Create.
 	Timeout time.Duration
+	// Now is the clock by which callers say since when a message is sought (see FindParams); nil means time.Now.
+	Now func() time.Time
 	// Transport carries the requests; nil means http.DefaultTransport.
 	Transport http.RoundTripper
 }

@@ -225,7 +225,7 @@ func TestAServerThatHangsHoldsNoOneUp(t *testing.T) {
 			begun := time.Now()
 			_, err := client(t, s, func(c *twilio.Config) { c.Timeout = timeout }).Create(ctx, params())
 			wantRefusal(t, err, channel.Unknown, code)
-			if took := time.Since(begun); took > 5*time.Second {
+			if took := time.Since(begun); took > 40*time.Second {
 				t.Errorf("Create returned after %v", took)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // maxAnswer bounds what is read of one answer, in bytes; a page of the message list stays well below it.
@@ -24,6 +25,7 @@ type exchange struct {
 	connected  atomic.Bool // from here on the server may have seen the request
 	status     int         // of the last answer; 0: there was none
 	retryAfter string
+	date       string // of the last answer
 }
 
 // RoundTrip sends one request to the base address under the call's context and reads the answer to its end: twilio-go
@@ -37,12 +39,13 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.URL.Scheme, req.URL.Host, req.Host = x.base.Scheme, x.base.Host, x.base.Host
 		req.URL.Path = strings.TrimSuffix(x.base.Path, "/") + req.URL.Path
 	}
-	x.status, x.retryAfter = 0, ""
+	x.status, x.retryAfter, x.date = 0, "", ""
 	resp, err := x.transport.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
 	x.status, x.retryAfter = resp.StatusCode, resp.Header.Get("Retry-After")
+	x.date = resp.Header.Get("Date")
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	_ = resp.Body.Close()
 	if err != nil {
@@ -50,4 +53,19 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
+}
+
+// clockNoise is how far a Date may be from our clock and count as the same: it tells whole seconds, and was on its way.
+const clockNoise = 2 * time.Second
+
+// ahead says by its Date how far the server's clock is ahead of ours; zero when they tell the same, or there is no Date.
+func (x *exchange) ahead(now time.Time) time.Duration {
+	at, err := http.ParseTime(x.date)
+	if err != nil {
+		return 0
+	}
+	if d := at.Sub(now); d.Abs() > clockNoise {
+		return d
+	}
+	return 0
 }

@@ -12,13 +12,16 @@ import (
 )
 
 const (
-	// clockAllowance is how far Twilio's clock may be behind ours. It also covers that Twilio tells whole seconds. It is
-	// kept small: an earlier message with the same words must not pass for the one that is sought.
+	// clockAllowance is how far Twilio's clock may be behind ours unnoticed. It also covers that Twilio tells whole seconds.
+	// It is kept small: an earlier message with the same words must not pass for the one that is sought.
 	clockAllowance = 10 * time.Second
 	findPage       = 100
 	findLimit      = 500
 	// findShare is the part of Config.Timeout that looking may take, as a divisor.
 	findShare = 3
+	// lookBack is how far back Find looks when the hand-over seems to lie in the future: the clock that said when it began
+	// has been set since, or was another machine's, and how far it was off is not known.
+	lookBack = time.Hour
 	// trialPrefix is what Twilio puts before the text of a trial account.
 	trialPrefix = "Sent from your Twilio trial account - "
 )
@@ -31,7 +34,7 @@ type FindParams struct {
 	// ContentSID and ContentVariables are those of a message by template, which has no Body of ours.
 	ContentSID       string
 	ContentVariables map[string]string
-	// Since is when the doubtful hand-over began.
+	// Since is when the doubtful hand-over began, by Config.Now.
 	Since time.Time
 }
 
@@ -51,28 +54,43 @@ func (c *Client) Find(ctx context.Context, p FindParams) ([]channel.Receipt, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/findShare)
 	defer cancel()
-	earliest := p.Since.Add(-clockAllowance).UTC().Truncate(time.Second)
-
 	// Messages that Twilio still holds in its queue have no sending date yet, and nothing says on which side of the
 	// filter they fall, so the newest messages to this number are always looked at as well: what the filtered list has
-	// may be another delivery's, while the one that is sought waits in the queue.
+	// may be another delivery's, while the one that is sought waits in the queue. They come first, because their answer
+	// says what time it is at Twilio.
 	page, limit, newest := findPage, findLimit, findPage
-	var seen []api.ApiV2010Message
-	for _, query := range []*api.ListMessageParams{
-		{To: &p.To, DateSentAfter: &earliest, PageSize: &page, Limit: &limit},
-		{To: &p.To, PageSize: &page, Limit: &newest},
-	} {
-		service, x := c.call(ctx)
-		messages, err := service.ListMessage(query)
-		if err == nil && x.status >= 300 {
-			err = errNoList
-		}
-		if err != nil {
-			return nil, c.refusal(x, err, true)
-		}
-		seen = append(seen, messages...)
+	waiting, ahead, err := c.list(ctx, &api.ListMessageParams{To: &p.To, PageSize: &page, Limit: &newest})
+	if err != nil {
+		return nil, err
 	}
-	return p.candidates(seen, earliest), nil
+	earliest := p.earliest(c.now(), ahead)
+	sent, _, err := c.list(ctx, &api.ListMessageParams{To: &p.To, DateSentAfter: &earliest, PageSize: &page, Limit: &limit})
+	if err != nil {
+		return nil, err
+	}
+	return p.candidates(append(waiting, sent...), earliest), nil
+}
+
+// list reads messages, and how far Twilio's clock is ahead of ours.
+func (c *Client) list(ctx context.Context, query *api.ListMessageParams) (messages []api.ApiV2010Message, ahead time.Duration, err error) {
+	service, x := c.call(ctx)
+	messages, err = service.ListMessage(query)
+	if err == nil && x.status >= 300 {
+		err = errNoList
+	}
+	if err != nil {
+		return nil, 0, c.refusal(x, err, true)
+	}
+	return messages, x.ahead(c.now()), nil
+}
+
+// earliest is from when on, by Twilio's clock, the message can have been created.
+func (p FindParams) earliest(now time.Time, ahead time.Duration) time.Time {
+	since := p.Since
+	if since.After(now.Add(clockNoise)) {
+		since = now.Add(-lookBack)
+	}
+	return since.Add(ahead - clockAllowance).UTC().Truncate(time.Second)
 }
 
 // candidates gives the messages that can be the one sought, oldest first and each once: the same message may be on both

@@ -68,7 +68,7 @@ func (c *Client) refusal(x *exchange, err error, reads bool) *channel.Error {
 		r.Class = channel.Temporary
 	}
 	if r.Class != channel.Permanent {
-		r.RetryAfter = retryAfter(x.retryAfter, c.now())
+		r.RetryAfter = retryAfter(x.retryAfter, c.now().Add(x.ahead(c.now())))
 	}
 	return r
 }

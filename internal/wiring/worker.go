@@ -34,7 +34,11 @@ type Worker struct {
 
 // NewWorker gives a worker on a database whose tables are up to date. Close it after Run.
 func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*Worker, error) {
-	senders, err := newSenders(c)
+	links, err := unsubscribeLinks(c, db)
+	if err != nil {
+		return nil, err
+	}
+	senders, err := newSenders(c, db.NowFunc, links)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +58,7 @@ func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*W
 		Gate:  newGate(db, c.Limits, log),
 		Chunk: chunkOf(c.Notify.BatchMax),
 		Log:   log,
-		Now:   func() time.Time { return time.Now().UTC() },
+		Now:   db.NowFunc,
 	}
 	w := &Worker{temporal: t, config: c, senders: senders, steps: steps, metrics: metrics, log: log}
 	for _, channel := range rule.Channels {

@@ -30,7 +30,7 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 // Access makes the sign-in that the settings describe. The caller closes it.
 func Access(c *config.Config, db *gorm.DB, log *slog.Logger, development bool) (*access.Access, error) {
 	return access.New(access.Options{
-		DB: db, PublicURL: c.Access.PublicURL, Development: development, Log: log,
+		DB: db, Now: db.NowFunc, PublicURL: c.Access.PublicURL, Development: development, Log: log,
 		OIDC: access.OIDC{
 			Issuer: c.Access.OIDCIssuer, ClientID: c.Access.OIDCClientID, ClientSecret: c.Access.OIDCClientSecret,
 			Name: c.Access.OIDCName, DefaultRole: account.Role(c.Access.OIDCDefaultRole),
