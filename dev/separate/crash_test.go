@@ -24,13 +24,7 @@ const connections, chunk = 4, 50
 // SILQUE_ROUNDS says how many rounds each database has in the long form, at least.
 func TestWhateverDiesNothingIsLost(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if given := os.Getenv("SILQUE_SEED"); given != "" {
-		var err error
-		seed, err = strconv.ParseUint(given, 10, 64)
-		must(t, err)
-	}
-	t.Logf("SILQUE_SEED=%d", seed)
+	seed := seedOf(t)
 	for name, deal := range dealt(t, seed) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,6 +46,19 @@ func TestWhateverDiesNothingIsLost(t *testing.T) {
 			x.report(t, sum, seed)
 		})
 	}
+}
+
+// seedOf gives that of the test's dice, and says it.
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("SILQUE_SEED"); given != "" {
+		var err error
+		seed, err = strconv.ParseUint(given, 10, 64)
+		must(t, err)
+	}
+	t.Logf("SILQUE_SEED=%d", seed)
+	return seed
 }
 
 // dealt gives each database its rounds: of all points, or of those that SILQUE_POINT names by a part of the name.
