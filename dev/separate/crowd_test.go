@@ -23,17 +23,18 @@ type crowd struct {
 	writers       int
 	changes       int // of each writer
 	edits         int // of each editor of rules
+	batch         int // the most events of one claim: few, so that the relays meet over many
 }
 
 // TestACrowdStartsNothingTwiceAndLosesNothing has relays, workers, writers and editors of rules at work on one Postgres.
 func TestACrowdStartsNothingTwiceAndLosesNothing(t *testing.T) {
 	t.Parallel()
-	size := crowd{webs: 2, workers: 2, writers: 40, changes: 10, edits: 60}
+	size := crowd{webs: 2, workers: 2, writers: 40, changes: 10, edits: 60, batch: 2}
 	if long() {
-		size = crowd{webs: 8, workers: 8, writers: 200, changes: 30, edits: 300}
+		size = crowd{webs: 8, workers: 8, writers: 200, changes: 30, edits: 300, batch: 4}
 	}
 	seed := seedOf(t)
-	h := open(t, testdb.PostgresURL(t))
+	h := open(t, testdb.PostgresURL(t), fmt.Sprintf("NOTIFY_BATCH_MAX=%d", size.batch))
 	p := &party{house: h, size: size, seed: seed}
 	p.base(t)
 	p.editors = []*editor{
