@@ -46,34 +46,49 @@ type house struct {
 	apiclient.Client // of the web app
 	db               *gorm.DB
 	plugin           *notify.Plugin
-	server           *temporalserver.Server
+	server           *temporalserver.Server // nil when Temporal is a process of its own
 	temporal         client.Client
 	inbox            apiclient.Client
-	programs         string
-	environ          []string
+	// mailAddr and twilioAddr are where the sandbox takes mail, and Twilio's requests.
+	mailAddr, twilioAddr  string
+	databaseURL, programs string
+	environ               []string
 }
 
-// open makes a house on a database of its own. More settings of the programs follow.
+// open makes a house on a database of its own, with a Temporal in this process. More settings of the programs follow.
 func open(t testing.TB, databaseURL string, settings ...string) *house {
 	t.Helper()
-	h := &house{programs: programs(t), server: servertest.Start(t)}
-	h.temporal = servertest.Dial(t, h.server)
+	server := servertest.Start(t)
+	h := openBy(t, databaseURL, server.Addr(), settings...)
+	h.server, h.temporal = server, servertest.Dial(t, server)
+	return h
+}
+
+// openBy makes a house by a Temporal that is there, or will be.
+func openBy(t testing.TB, databaseURL, temporalAddr string, settings ...string) *house {
+	t.Helper()
+	h := &house{databaseURL: databaseURL, programs: programs(t)}
 	box, err := sandbox.Start(context.Background(), sandbox.Options{Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	t.Cleanup(func() { _ = box.Close(context.Background()) })
 	pages := httptest.NewServer(box.Handler())
 	t.Cleanup(pages.Close)
-	h.inbox.URL = pages.URL
+	h.inbox.URL, h.mailAddr, h.twilioAddr = pages.URL, box.SMTPAddr(), pages.Listener.Addr().String()
 	h.openShop(t, databaseURL)
 	addr := free(t)
 	h.Client = apiclient.Client{URL: "http://" + addr, Token: token}
-	host, port, _ := net.SplitHostPort(box.SMTPAddr())
 	h.environ = append([]string{
-		"DATABASE_URL=" + databaseURL, "TEMPORAL_ADDRESS=" + h.server.Addr(), "HOME=" + t.TempDir(),
-		"SMTP_HOST=" + host, "SMTP_PORT=" + port, "SMTP_TLS=none", "SMTP_FROM=Shop <shop@example.com>",
-		"NOTIFY_ADDR=" + addr, "NOTIFY_API_TOKEN=" + token,
-	}, settings...)
+		"DATABASE_URL=" + databaseURL, "TEMPORAL_ADDRESS=" + temporalAddr, "HOME=" + t.TempDir(),
+		"SMTP_TLS=none", "SMTP_FROM=Shop <shop@example.com>", "NOTIFY_ADDR=" + addr, "NOTIFY_API_TOKEN=" + token,
+	}, mailAt(h.mailAddr)...)
+	h.environ = append(h.environ, settings...)
 	return h
+}
+
+// mailAt are the settings of a mail server.
+func mailAt(addr string) []string {
+	host, port, _ := net.SplitHostPort(addr)
+	return []string{"SMTP_HOST=" + host, "SMTP_PORT=" + port}
 }
 
 func (h *house) openShop(t testing.TB, databaseURL string) {
@@ -142,11 +157,25 @@ func (h *house) sent(t testing.TB) int {
 	return h.count(t, new(store.Delivery), "status = ?", store.DeliverySent)
 }
 
-// message is an email as it came to the sandbox.
+// freeze keeps everybody from writing an attempt down.
+func (h *house) freeze(t testing.TB) (thaw func()) {
+	t.Helper()
+	pool, err := h.db.DB()
+	must(t, err)
+	tx, err := pool.BeginTx(t.Context(), nil) // on SQLite it has the write lock now
+	must(t, err)
+	if h.db.Name() == "postgres" {
+		_, err := tx.ExecContext(t.Context(), "LOCK TABLE notify_attempts IN EXCLUSIVE MODE")
+		must(t, err)
+	}
+	return func() { must(t, tx.Rollback()) }
+}
+
+// message is what came to the sandbox.
 type message struct {
-	ID, To, Subject string
-	Headers         map[string]string
-	ReceivedAt      time.Time `json:"received_at"`
+	ID, Channel, To, Subject string
+	Headers                  map[string]string
+	ReceivedAt               time.Time `json:"received_at"`
 }
 
 // messages reads the whole inbox.
@@ -190,7 +219,13 @@ func must(t testing.TB, err error) {
 // until polls until something is so, for as long as patience lasts.
 func until(t testing.TB, what string, done func() (bool, error)) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; {
+	untilWithin(t, patience, what, done)
+}
+
+// untilWithin is until with a patience of its own.
+func untilWithin(t testing.TB, within time.Duration, what string, done func() (bool, error)) {
+	t.Helper()
+	for deadline := time.Now().Add(within); ; {
 		ok, err := done()
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
@@ -199,7 +234,7 @@ func until(t testing.TB, what string, done func() (bool, error)) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not in %s: %s", patience, what)
+			t.Fatalf("not in %s: %s", within, what)
 		}
 		time.Sleep(look)
 	}

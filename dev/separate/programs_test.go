@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -20,7 +21,12 @@ import (
 	"github.com/silquetech/silque-notifications/internal/testdb"
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	if program := os.Getenv(as); program != "" {
+		os.Exit(be(program))
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	gin.SetMode(gin.ReleaseMode)
@@ -96,19 +102,27 @@ type running struct {
 	command *exec.Cmd
 	output  *output
 	began   time.Time
+	ended   bool
 }
 
 func start(t testing.TB, environ []string, program string) *running {
 	t.Helper()
-	r := &running{command: exec.Command(program), output: new(output), began: time.Now().UTC()}
-	r.command.Env, r.command.Stderr, r.command.Stdout = environ, r.output, r.output
-	if err := r.command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	command := exec.Command(program)
+	command.Env = environ
+	return launch(t, filepath.Base(program), command)
+}
+
+// launch starts a program that ends with the test.
+func launch(t testing.TB, name string, command *exec.Cmd) *running {
+	t.Helper()
+	r := &running{command: command, output: new(output), began: time.Now().UTC()}
+	command.Stderr, command.Stdout = r.output, r.output
+	must(t, command.Start())
 	t.Cleanup(func() {
+		ended := r.ended
 		r.kill()
-		if t.Failed() {
-			t.Logf("%s said:\n%s", filepath.Base(program), last(r.output.String()))
+		if t.Failed() && !ended { // one that the test has ended says nothing of how it failed
+			t.Logf("%s said:\n%s", name, last(r.output.String()))
 		}
 	})
 	return r
@@ -123,10 +137,14 @@ func last(text string) string {
 	return text
 }
 
+// says tells whether the program has said something.
+func (r *running) says(text string) bool { return strings.Contains(r.output.String(), text) }
+
 // kill ends it at whatever instruction it is, and returns when it is gone.
 func (r *running) kill() {
 	_ = r.command.Process.Kill()
 	_ = r.command.Wait()
+	r.ended = true
 }
 
 // stop asks it to end, and wants exit code 0.

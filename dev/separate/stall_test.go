@@ -19,13 +19,41 @@ type stall struct {
 // hold is one direction that can be held back.
 type hold struct {
 	held   atomic.Bool
-	caught atomic.Bool // since it is held: more than the connection's own upkeep
+	all    atomic.Bool // not only from a piece of weight on
+	caught atomic.Bool // something of weight, since it is held
+	weight atomic.Pointer[func(piece []byte) bool]
 }
 
-// upkeep is the most bytes that a connection of Temporal's carries when nobody asks or answers anything.
-const upkeep = 40
+// begin holds back all that comes from now on.
+func (h *hold) begin() {
+	const upkeep = 40 // bytes: more than a connection says when nobody asks or answers anything
+	h.set(true, func(piece []byte) bool { return len(piece) > upkeep })
+}
 
-func (h *hold) begin() { h.caught.Store(false); h.held.Store(true) }
+// beginAt lets everything through until a piece of weight comes, and holds back that and what follows it on the same
+// connection.
+func (h *hold) beginAt(weight func(piece []byte) bool) { h.set(false, weight) }
+
+func (h *hold) set(all bool, weight func(piece []byte) bool) {
+	h.weight.Store(&weight)
+	h.all.Store(all)
+	h.caught.Store(false)
+	h.held.Store(true)
+}
+
+func (h *hold) end() { h.held.Store(false) }
+
+// catches says whether a piece is to be held back.
+func (h *hold) catches(piece []byte) bool {
+	if !h.held.Load() {
+		return false
+	}
+	heavy := (*h.weight.Load())(piece)
+	if heavy {
+		h.caught.Store(true)
+	}
+	return heavy || h.all.Load()
+}
 
 func stallBefore(t testing.TB, server string) *stall {
 	t.Helper()
@@ -40,7 +68,7 @@ func stallBefore(t testing.TB, server string) *stall {
 func (s *stall) addr() string { return s.listener.Addr().String() }
 
 // flow lets everything through again.
-func (s *stall) flow() { s.requests.held.Store(false); s.answers.held.Store(false) }
+func (s *stall) flow() { s.requests.end(); s.answers.end() }
 
 func (s *stall) accept() {
 	for {
@@ -64,18 +92,19 @@ func (s *stall) accept() {
 // pass carries one direction. It goes on reading while it holds back, to see the connection end.
 func pass(from, to net.Conn, hold *hold, gone <-chan struct{}, end func()) {
 	defer end()
-	pieces := make(chan []byte, 1024)
+	type piece struct {
+		bytes []byte
+		stop  bool
+	}
+	pieces := make(chan piece, 1024)
 	go func() {
 		defer close(pieces)
 		for {
-			piece := make([]byte, 32<<10)
-			n, err := from.Read(piece)
-			if n > upkeep && hold.held.Load() {
-				hold.caught.Store(true)
-			}
+			buffer := make([]byte, 32<<10)
+			n, err := from.Read(buffer)
 			if n > 0 {
 				select {
-				case pieces <- piece[:n]:
+				case pieces <- piece{buffer[:n], hold.catches(buffer[:n])}:
 				case <-gone:
 					return
 				}
@@ -86,15 +115,15 @@ func pass(from, to net.Conn, hold *hold, gone <-chan struct{}, end func()) {
 			}
 		}
 	}()
-	for piece := range pieces {
-		for hold.held.Load() {
+	for p := range pieces {
+		for p.stop && hold.held.Load() {
 			select {
 			case <-gone:
 				return
 			case <-time.After(time.Millisecond):
 			}
 		}
-		if _, err := to.Write(piece); err != nil {
+		if _, err := to.Write(p.bytes); err != nil {
 			return
 		}
 	}

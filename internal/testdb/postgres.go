@@ -80,7 +80,7 @@ func startServer() error {
 		return fmt.Errorf("initdb: %w: %s", err, output)
 	}
 	run := exec.Command(postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off",
-		"-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=300")
+		"-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=600")
 	run.SysProcAttr, run.Dir = owner, folder
 	if err := run.Start(); err != nil {
 		return fmt.Errorf("start postgres: %w", err)
