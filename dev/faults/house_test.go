@@ -210,7 +210,7 @@ func (h *house) mails(t testing.TB) map[string][]string {
 		}
 		must(t, h.inbox.Call(t.Context(), http.MethodGet, "/sandbox/api/messages?limit=5000&cursor="+cursor, nil, &page))
 		for _, m := range page.Items {
-			mails[m.To] = append(mails[m.To], m.Headers["Message-Id"])
+			mails[m.To] = append(mails[m.To], m.Headers["Message-ID"])
 		}
 		if cursor = page.Next; cursor == "" {
 			return mails
