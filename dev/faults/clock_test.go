@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -40,6 +41,20 @@ func TestClocksThatAreHoursApartDelayAndSuppressNothing(t *testing.T) {
 			h.untilHealth(t, map[bool]string{true: "This machine's clock is 3h0m0s behind the database's.", false: "This machine's clock is 3h0m0s ahead of the database's."}[ahead > 0])
 		})
 	}
+}
+
+// The database's clock is set while messages flow under limits, which are kept by that clock.
+func TestAClockThatIsSetUnderTrafficHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	url := testdb.PostgresURLWithClock(t, 0)
+	h := open(t, url, servertest.Start(t).Addr(), "NOTIFY_EMAIL_PER_SECOND=100", "NOTIFY_EMAIL_CONCURRENCY=3")
+	h.run(t)
+	for i, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour, 5 * 24 * time.Hour, 0} {
+		h.saves(t, fmt.Sprintf("before%d-", i), 20)
+		testdb.SetClock(t, url, ahead)
+		h.saves(t, fmt.Sprintf("after%d-", i), 20)
+	}
+	h.toldOnce(t)
 }
 
 // claimed makes so many waiting events look as a relay left them that claimed them and died.
