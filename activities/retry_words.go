@@ -21,6 +21,7 @@ const (
 	errStore       = "Store"       // the application's database is away
 
 	errUnknownEvents = "UnknownEvents" // the worker's database is another one
+	errPanicked      = "Panicked"      // by a mistake of ours: what it had done by then, nobody knows
 )
 
 // refusalDetails is what a refusal carries through Temporal.
@@ -95,6 +96,7 @@ func FailureOf(d Planned, err error) Failure {
 	switch {
 	case errors.As(err, &application) && application.Type() == errStore:
 		f.Code = "database_unavailable"
+	case errors.As(err, &application) && application.Type() == errPanicked:
 	case errors.As(err, &application):
 		var details refusalDetails
 		if application.Details(&details) != nil || details.Class == "" {
@@ -124,15 +126,3 @@ func (f Failure) WorkerLost() bool { return f.Code == codeWorkerLost }
 
 // codeCanceled is the code of a send that a person cancelled, in Temporal Web UI for instance.
 const codeCanceled = "canceled"
-
-// SendFailCode is the error-log code of a channel's failed sends.
-func SendFailCode(c rule.Channel) rule.ErrCode {
-	switch c {
-	case rule.SMS:
-		return rule.SMSSendFail
-	case rule.WhatsApp:
-		return rule.WhatsAppSendFail
-	default:
-		return rule.EmailSendFail
-	}
-}

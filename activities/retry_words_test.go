@@ -87,7 +87,7 @@ func TestEachChannelHasItsErrorCode(t *testing.T) {
 	for c, want := range map[rule.Channel]rule.ErrCode{
 		rule.Email: rule.EmailSendFail, rule.SMS: rule.SMSSendFail, rule.WhatsApp: rule.WhatsAppSendFail,
 	} {
-		if got := SendFailCode(c); got != want {
+		if got := rule.SendFailCode(c); got != want {
 			t.Errorf("%s: %s, want %s", c, got, want)
 		}
 	}

@@ -1,9 +1,7 @@
 package separate_test
 
 import (
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/store"
@@ -59,11 +57,11 @@ func dieUnderABacklog(t *testing.T, databaseURL string) {
 	d.web, d.worker = d.startWeb(t), h.start(t, "worker")
 	for range rounds {
 		d.killWorker(t)
-		d.killWeb(t, "before the start of a batch that it has claimed", &d.before.requests, "resolved_at IS NULL")
+		d.killWeb(t, "before the start of a batch that it has claimed", &d.before.requests, func(claimed batches) bool { return claimed.unresolved > 0 })
 		d.killWorker(t)
-		d.killWeb(t, "before it hears that a batch has started", &d.before.answers, "resolved_at IS NOT NULL")
+		d.killWeb(t, "before it hears that a batch has started", &d.before.answers, func(claimed batches) bool { return claimed.all > 0 && claimed.unresolved == 0 })
 		d.killWorker(t)
-		d.killWeb(t, "before a batch has passed", new(atomic.Bool), "status = 'started'")
+		d.killWeb(t, "before a batch has passed", nil, func(claimed batches) bool { return claimed.open > claimed.unresolved })
 	}
 	until(t, "every event is settled", func() (bool, error) {
 		return h.count(t, new(outbox.Event), "status = 'settled'") == d.events, nil
@@ -90,16 +88,26 @@ func (d *dying) killWorker(t *testing.T) {
 	d.worker = d.start(t, "worker")
 }
 
-// killWeb holds something back between the web app and Temporal, kills the web app when a batch that it has claimed since
-// is in the state that follows from that, and starts another.
-func (d *dying) killWeb(t *testing.T, when string, hold *atomic.Bool, state string) {
+// batches counts events that this web app has claimed: all, those that no worker has resolved, and those that have not ended.
+type batches struct{ all, unresolved, open int }
+
+// killWeb holds something back between the web app and Temporal, kills the web app when that has been caught and its
+// batches are in the state that follows from it, and starts another. The state must be one that comes whatever was under
+// way when the hold began: batches that are cut off then fill the relay's places, and it claims no more.
+func (d *dying) killWeb(t *testing.T, when string, held *hold, state func(claimed batches) bool) {
 	t.Helper()
 	d.ready(t) // it has its connection to Temporal
-	hold.Store(true)
-	held := time.Now().UTC()
+	if held != nil {
+		held.begin()
+	}
 	d.more(t)
 	until(t, "the web app can be killed "+when, func() (bool, error) {
-		return d.count(t, new(outbox.Event), "claimed_at > ? AND status <> 'settled' AND "+state, held) > 0, nil
+		claimed := batches{
+			all:        d.count(t, new(outbox.Event), "claimed_at > ?", d.web.began),
+			open:       d.count(t, new(outbox.Event), "claimed_at > ? AND status <> 'settled'", d.web.began),
+			unresolved: d.count(t, new(outbox.Event), "claimed_at > ? AND resolved_at IS NULL", d.web.began),
+		}
+		return (held == nil || held.caught.Load()) && state(claimed), nil
 	})
 	d.web.kill()
 	d.before.flow()

@@ -95,11 +95,12 @@ func (o *output) String() string {
 type running struct {
 	command *exec.Cmd
 	output  *output
+	began   time.Time
 }
 
 func start(t testing.TB, environ []string, program string) *running {
 	t.Helper()
-	r := &running{command: exec.Command(program), output: new(output)}
+	r := &running{command: exec.Command(program), output: new(output), began: time.Now().UTC()}
 	r.command.Env, r.command.Stderr, r.command.Stdout = environ, r.output, r.output
 	if err := r.command.Start(); err != nil {
 		t.Fatal(err)

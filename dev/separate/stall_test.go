@@ -13,8 +13,19 @@ import (
 type stall struct {
 	listener          net.Listener
 	server            string
-	requests, answers atomic.Bool
+	requests, answers hold
 }
+
+// hold is one direction that can be held back.
+type hold struct {
+	held   atomic.Bool
+	caught atomic.Bool // since it is held: more than the connection's own upkeep
+}
+
+// upkeep is the most bytes that a connection of Temporal's carries when nobody asks or answers anything.
+const upkeep = 40
+
+func (h *hold) begin() { h.caught.Store(false); h.held.Store(true) }
 
 func stallBefore(t testing.TB, server string) *stall {
 	t.Helper()
@@ -29,7 +40,7 @@ func stallBefore(t testing.TB, server string) *stall {
 func (s *stall) addr() string { return s.listener.Addr().String() }
 
 // flow lets everything through again.
-func (s *stall) flow() { s.requests.Store(false); s.answers.Store(false) }
+func (s *stall) flow() { s.requests.held.Store(false); s.answers.held.Store(false) }
 
 func (s *stall) accept() {
 	for {
@@ -51,7 +62,7 @@ func (s *stall) accept() {
 }
 
 // pass carries one direction. It goes on reading while it holds back, to see the connection end.
-func pass(from, to net.Conn, hold *atomic.Bool, gone <-chan struct{}, end func()) {
+func pass(from, to net.Conn, hold *hold, gone <-chan struct{}, end func()) {
 	defer end()
 	pieces := make(chan []byte, 1024)
 	go func() {
@@ -59,6 +70,9 @@ func pass(from, to net.Conn, hold *atomic.Bool, gone <-chan struct{}, end func()
 		for {
 			piece := make([]byte, 32<<10)
 			n, err := from.Read(piece)
+			if n > upkeep && hold.held.Load() {
+				hold.caught.Store(true)
+			}
 			if n > 0 {
 				select {
 				case pieces <- piece[:n]:
@@ -73,7 +87,7 @@ func pass(from, to net.Conn, hold *atomic.Bool, gone <-chan struct{}, end func()
 		}
 	}()
 	for piece := range pieces {
-		for hold.Load() {
+		for hold.held.Load() {
 			select {
 			case <-gone:
 				return

@@ -14,6 +14,7 @@ import (
 
 	"github.com/silquetech/silque-notifications/activities"
 	"github.com/silquetech/silque-notifications/internal/channel"
+	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
 
@@ -216,7 +217,7 @@ func failureEntry(f activities.Failure, delivery *store.Delivery, tries []store.
 		return nil, fmt.Errorf("ledger: context of a failure: %w", err)
 	}
 	return &store.ErrorEntry{
-		Code: string(activities.SendFailCode(f.Channel)), Source: "send",
+		Code: string(rule.SendFailCode(f.Channel)), Source: "send",
 		Message: failureMessage(f, delivery.Attempts),
 		EventID: f.EventID, DeliveryID: f.DeliveryID, NotificationID: f.NotificationID,
 		Attempt: delivery.Attempts, Context: extra,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -15,7 +16,8 @@ import (
 
 // Keep writes what events came to, at once or not at all: their deliveries, their decisions, the errors met. Keeping it
 // twice, or twice at the same moment, is the same as once: what a resolved event came to stays as it is, and a retry
-// event opens its delivery one time only, however late a repeated step comes.
+// event opens its delivery one time only, however late a repeated step comes. A delivery that its address does not want
+// is kept as suppressed.
 //
 // It gives the deliveries, oldest first, when all of them are new and everything there is to send for the events; nil says
 // that Unsent must be asked.
@@ -42,12 +44,15 @@ func (l *Ledger) Keep(ctx context.Context, workflowID string, resolutions ...act
 				return err
 			}
 		}
+		if err := l.deliveries.SuppressTx(tx, k.deliveries); err != nil {
+			return err
+		}
 		inserted, err := l.deliveries.InsertTx(tx, k.deliveries)
 		if err != nil {
 			return err
 		}
 		if k.fresh && inserted > 0 && inserted == len(k.deliveries) {
-			fresh = planned(k.deliveries)
+			fresh = planned(slices.DeleteFunc(k.deliveries, (*store.Delivery).Done))
 		}
 		if err := l.errors.RecordTx(tx, k.errors...); err != nil {
 			return err
@@ -127,7 +132,7 @@ func errorsOf(r activities.Resolution) []*store.ErrorEntry {
 // reopen makes a failed delivery pending again because a person asked, and says why not when it cannot.
 func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution, now time.Time) (reason string, err error) {
 	result := tx.Model(&store.Delivery{}).
-		Where("id = ? AND status IN ?", r.Reopen, store.Retryable).
+		Where("id = ?", r.Reopen).Where(store.RetryableSQL, store.Retryable).
 		Updates(map[string]any{
 			"valid_until": nil, // a person wants it after all
 			"status":      store.DeliveryPending, "retry_event_id": r.EventID, "workflow_id": workflowID, "updated_at": now,

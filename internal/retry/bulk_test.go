@@ -3,6 +3,7 @@ package retry_test
 import (
 	"context"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -195,6 +196,38 @@ func TestWhoAskedForARetryIsKept(t *testing.T) {
 		}
 		if records[2].TargetID != ids[0] || records[1].Detail != "2 deliveries" || records[0].Detail != "all that a filter matches" {
 			t.Errorf("%+v", records)
+		}
+	})
+}
+
+func TestNothingIsRetriedThatItsAddressDoesNotWant(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		ctx, r := t.Context(), retry.Retries{DB: db}
+		ids := failed(t, db, 3)
+		suppressed, expired := ids[0], ids[1]
+		for id, code := range map[string]string{suppressed: "suppressed_stop", expired: store.ExpiredCode} {
+			err := db.Model(&store.Delivery{}).Where("id = ?", id).
+				Updates(map[string]any{"status": store.DeliverySuppressed, "error_code": code}).Error
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop := &store.Suppression{Channel: rule.SMS, Address: "+12025550123", Reason: store.SuppressedStop}
+		if _, err := (store.Suppressions{DB: db}).Add(ctx, stop); err != nil {
+			t.Fatal(err)
+		}
+		result, err := r.Deliveries(ctx, ids, ann)
+		want := []retry.Skipped{{suppressed, retry.ReasonSuppressed}, {expired, retry.ReasonNotFailed}, {ids[2], retry.ReasonSuppressed}}
+		if err != nil || !slices.Equal(result.Skipped, want) || asked(t, db) != 0 {
+			t.Fatalf("passed over %v, %v; want %v", result.Skipped, err, want)
+		}
+		if _, err := (store.Suppressions{DB: db}).Remove(ctx, stop.ID, "ann@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		result, err = r.Deliveries(ctx, ids, ann)
+		if want := []retry.Skipped{{expired, retry.ReasonNotFailed}}; err != nil || !slices.Equal(result.Skipped, want) || asked(t, db) != 2 {
+			t.Errorf("once it is lifted: passed over %v, %v; want %v", result.Skipped, err, want)
 		}
 	})
 }

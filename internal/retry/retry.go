@@ -26,6 +26,8 @@ const Max = 1000
 const (
 	ReasonNotFound  = "not_found"
 	ReasonNotFailed = "delivery_not_failed"
+	// ReasonSuppressed: the address is on the suppression list, from which a person can remove it.
+	ReasonSuppressed = "address_suppressed"
 )
 
 // Skipped is a delivery that was passed over, and why.
@@ -123,7 +125,7 @@ func (r Retries) UnderWay(ctx context.Context, ids []string) (map[string]bool, e
 
 // deliveriesTx does so in a transaction, and gives the number of new events.
 func deliveriesTx(tx *gorm.DB, ids []string, by By) (result Result, fresh int, err error) {
-	statuses, err := lockStatuses(tx, ids)
+	states, err := lockStates(tx, ids)
 	if err != nil {
 		return result, 0, err
 	}
@@ -135,7 +137,7 @@ func deliveriesTx(tx *gorm.DB, ids []string, by By) (result Result, fresh int, e
 	if err != nil {
 		return result, 0, err
 	}
-	result, events, err := sorted(ids, statuses, underWay, revision, by.Source)
+	result, events, err := sorted(ids, states, underWay, revision, by.Source)
 	if err != nil {
 		return result, 0, err
 	}
@@ -144,20 +146,17 @@ func deliveriesTx(tx *gorm.DB, ids []string, by By) (result Result, fresh int, e
 
 // sorted parts the deliveries into accepted and skipped, and gives the events of those that have none under way.
 func sorted(
-	ids []string, statuses map[string]store.DeliveryStatus, underWay map[string]string, revision int64, source outbox.Source,
+	ids []string, states map[string]state, underWay map[string]string, revision int64, source outbox.Source,
 ) (Result, []*outbox.Event, error) {
 	result := Result{EventIDs: []string{}, Skipped: []Skipped{}}
 	var events []*outbox.Event
 	listed := make(map[string]bool, len(ids))
 	for _, id := range ids {
-		status, known := statuses[id]
+		if reason := states[id].refusal(); reason != "" {
+			result.Skipped = append(result.Skipped, Skipped{id, reason})
+			continue
+		}
 		switch {
-		case !known:
-			result.Skipped = append(result.Skipped, Skipped{id, ReasonNotFound})
-			continue
-		case !slices.Contains(store.Retryable, status):
-			result.Skipped = append(result.Skipped, Skipped{id, ReasonNotFailed})
-			continue
 		case underWay[id] == "":
 			e, err := event(id, revision, source)
 			if err != nil {
@@ -182,22 +181,50 @@ func event(deliveryID string, revision int64, source outbox.Source) (*outbox.Eve
 	}, nil
 }
 
-// lockStatuses reads the deliveries' statuses and, on Postgres, holds the rows until the transaction ends, so that two
+// state is what a delivery is like before a retry.
+type state struct {
+	status store.DeliveryStatus
+	code   string
+	// suppressed: its address is on the suppression list now.
+	suppressed bool
+}
+
+// refusal says why the delivery cannot be handed over again; empty when it can.
+func (s state) refusal() string {
+	failed := slices.Contains(store.Retryable, s.status)
+	unwanted := s.status == store.DeliverySuppressed && store.IsSuppressedCode(s.code)
+	switch {
+	case s.status == "":
+		return ReasonNotFound
+	case !failed && !unwanted:
+		return ReasonNotFailed
+	case s.suppressed:
+		return ReasonSuppressed
+	default:
+		return ""
+	}
+}
+
+// lockStates reads what the deliveries are like and, on Postgres, holds the rows until the transaction ends, so that two
 // people who ask at the same moment ask one after the other. SQLite's transactions do so anyway.
-func lockStatuses(tx *gorm.DB, ids []string) (map[string]store.DeliveryStatus, error) {
-	query := tx.Model(&store.Delivery{}).Select("id", "status").Where("id IN ?", ids).Order("id")
+func lockStates(tx *gorm.DB, ids []string) (map[string]state, error) {
+	query := tx.Model(&store.Delivery{}).Select("id", "status", "error_code", "channel", "address", "notification_id").Where("id IN ?", ids).Order("id")
 	if tx.Name() == "postgres" {
 		query = query.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
 	}
-	var rows []store.Delivery
+	var rows []*store.Delivery
 	if err := query.Find(&rows).Error; err != nil {
 		return nil, err
 	}
-	statuses := make(map[string]store.DeliveryStatus, len(rows))
-	for _, row := range rows {
-		statuses[row.ID] = row.Status
+	suppressed, err := store.Deliveries{DB: tx}.SuppressedNow(tx.Statement.Context, rows)
+	if err != nil {
+		return nil, err
 	}
-	return statuses, nil
+	states := make(map[string]state, len(rows))
+	for _, row := range rows {
+		states[row.ID] = state{row.Status, row.ErrorCode, suppressed[row.ID] != nil}
+	}
+	return states, nil
 }
 
 // openRetries gives, by delivery, the retry events that no workflow has resolved yet. One that is resolved has had its try:

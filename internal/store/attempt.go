@@ -55,7 +55,7 @@ func (s Deliveries) Finish(ctx context.Context, a Attempt, status DeliveryStatus
 //
 // To begin an attempt is to count it and to mark the delivery sending, unless it has ended already. An earlier attempt
 // that a dead process left without an end is written down as unknown; if its answer comes after all, that takes its
-// place.
+// place. A delivery that its address has come not to want, or whose time is over, ends instead, as suppressed.
 //
 // Answers can come late, when the workflow has given the attempt up: a refusal then changes nothing, and a success makes
 // the delivery sent, unless the provider has already said that it arrived.
@@ -130,7 +130,7 @@ func claimFresh(tx *gorm.DB, begin []Begin, now time.Time) (map[string]*Delivery
 	var claimed []*Delivery
 	err := tx.Raw(`UPDATE notify_deliveries SET status = 'sending', attempts = 1, claimed_at = ?, updated_at = ?
 		WHERE id IN ? AND status = 'pending' AND attempts = 0 AND retry_event_id = '' AND (valid_until IS NULL OR valid_until >= ?)
-		RETURNING *`, now, now, ids, now).Scan(&claimed).Error
+			AND `+wanted(tx)+` RETURNING *`, now, now, ids, now).Scan(&claimed).Error
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +156,9 @@ func claimOne(tx *gorm.DB, b Begin, now time.Time) (begun Begun, err error) {
 		return begun, nil
 	}
 	if err := keepLost(tx, before, now); err != nil {
+		return begun, err
+	}
+	if suppressed, err := suppress(tx.Statement.Context, tx, before, now); err != nil || suppressed {
 		return begun, err
 	}
 	if suppressed, err := expire(tx, before, now); err != nil || suppressed {
@@ -190,9 +193,7 @@ func expire(tx *gorm.DB, d *Delivery, now time.Time) (suppressed bool, err error
 	if d.ValidUntil == nil || !now.After(*d.ValidUntil) {
 		return false, nil
 	}
-	var doubtful int64
-	err = tx.Model(&Attempt{}).Where("delivery_id = ? AND outcome = ?", d.ID, string(DeliveryUnknown)).Count(&doubtful).Error
-	if err != nil || doubtful > 0 {
+	if inDoubt, err := doubtful(tx, d.ID); err != nil || inDoubt {
 		return false, err
 	}
 	d.Status, d.ErrorCode = DeliverySuppressed, ExpiredCode
@@ -218,6 +219,7 @@ func finishAll(tx *gorm.DB, ended []Ended) error {
 	var taken []Ended
 	for i, e := range ended {
 		attempts[i] = e.Attempt
+		attempts[i].ProviderID = e.ProviderID
 		if e.Status == DeliverySent {
 			taken = append(taken, e)
 			continue

@@ -30,6 +30,10 @@ const (
 // Retryable are the statuses of deliveries that a person may want handed over again.
 var Retryable = []DeliveryStatus{DeliveryFailed, DeliveryUnknown}
 
+// RetryableSQL is the condition under which a person may have a delivery handed over again; it takes Retryable. Besides
+// those that failed it is the ones that were suppressed by a suppression which may have been lifted since.
+const RetryableSQL = "(status IN ? OR status = 'suppressed' AND error_code LIKE 'suppressed#_%' ESCAPE '#')"
+
 // Delivery is one message to one address on one channel, because of one event and one notification.
 type Delivery struct {
 	ID                  string `gorm:"primaryKey"`
@@ -64,6 +68,8 @@ type Delivery struct {
 	// ClaimedAt is when the last attempt began.
 	ClaimedAt *time.Time
 	SentAt    *time.Time
+	// DeliveredAt is when the provider said that it arrived; nil as long as it has not.
+	DeliveredAt *time.Time
 }
 
 // TableName is fixed by the migrations.
@@ -83,7 +89,9 @@ type Attempt struct {
 	Outcome string `json:"outcome"`
 	Code    string `json:"code"`
 	// Detail is the provider's answer in its own words; it may hold an address.
-	Detail     string    `json:"detail"`
+	Detail string `json:"detail"`
+	// ProviderID is the provider's name for the message; empty when it gave none.
+	ProviderID string    `json:"provider_id"`
 	StartedAt  time.Time `json:"started_at"`
 	FinishedAt time.Time `json:"finished_at"`
 }

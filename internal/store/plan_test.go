@@ -39,6 +39,9 @@ func history(t *testing.T, db *gorm.DB) {
 	if err := (store.Errors{}).RecordTx(db, entries...); err != nil {
 		t.Fatal(err)
 	}
+	for i := range rows {
+		suppress(t, db, &store.Suppression{Channel: rule.Email, Address: fmt.Sprintf("s%d@example.com", i), Reason: store.SuppressedBounce})
+	}
 	if db.Name() == "postgres" {
 		if err := db.Exec("ANALYZE").Error; err != nil {
 			t.Fatal(err)
@@ -128,6 +131,35 @@ func errorQuestions() []question {
 	return questions
 }
 
+func suppressionQuestions() []question {
+	questions := []question{
+		{"suppressions of addresses", false, func(ctx context.Context, db *gorm.DB) error {
+			_, err := store.Suppressions{DB: db}.Active(ctx, rule.Email, []string{"a@example.com", "b@example.com"}, "n")
+			return err
+		}},
+		{"suppressions to lift", false, func(ctx context.Context, db *gorm.DB) error {
+			_, err := store.Suppressions{}.LiftTx(db.WithContext(ctx), rule.SMS, "+12025550123", "ann", store.SuppressedStop)
+			return err
+		}},
+		{"suppressions by nothing", true, func(ctx context.Context, db *gorm.DB) error {
+			_, err := store.Suppressions{DB: db}.Search(ctx, store.SuppressionFilter{}, store.Paging{})
+			return err
+		}},
+	}
+	for name, f := range map[string]store.SuppressionFilter{
+		"channel": {Channel: "sms"}, "reason": {Reason: "bounce"}, "address": {Address: "a"},
+	} {
+		questions = append(questions, question{"suppressions by " + name, false, func(ctx context.Context, db *gorm.DB) error {
+			_, err := store.Suppressions{DB: db}.Search(ctx, f, store.Paging{})
+			return err
+		}}, question{"a list of suppressions by " + name, false, func(ctx context.Context, db *gorm.DB) error {
+			_, err := store.Suppressions{DB: db}.List(ctx, f, store.Paging{})
+			return err
+		}})
+	}
+	return questions
+}
+
 func attemptQuestions() []question {
 	now := time.Now().UTC()
 	return []question{
@@ -157,6 +189,7 @@ func TestNoListGetsSlowerWithTheHistory(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		history(t, db)
 		questions := append(append(eventQuestions(), deliveryQuestions()...), append(errorQuestions(), attemptQuestions()...)...)
+		questions = append(questions, suppressionQuestions()...)
 		for _, q := range questions {
 			plans := testdb.Plans(t, db, func(db *gorm.DB) error { return q.ask(t.Context(), db) })
 			if len(plans) == 0 {

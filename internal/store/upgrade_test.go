@@ -54,6 +54,8 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 				status, attempts, provider_id, error_code, workflow_id, retry_event_id, created_at, updated_at)
 				VALUES ('d1','e1','n1',2,'email','ann@example.com','s','t','','pending',0,'','','w','',?,?),
 					('d2','e1','n1',2,'sms','+12025550123','','t','','sent',1,'','','w','',?,?)`, now, now, now, now)
+			exec(`INSERT INTO notify_attempts (delivery_id, number, outcome, code, detail, started_at, finished_at)
+				VALUES ('d2',1,'sent','','',?,?)`, now, now)
 
 			if err := store.Migrate(ctx, db); err != nil {
 				t.Fatal(err)
@@ -81,6 +83,13 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 			counted, err := store.DeliveryHours{DB: db}.Since(ctx, now)
 			if want := (store.HourCount{Hour: now.Truncate(time.Hour), Channel: rule.SMS, Status: store.DeliverySent, Count: 1}); err != nil || len(counted) != 1 || counted[0] != want {
 				t.Errorf("deliveries of before are counted as %+v, %v", counted, err)
+			}
+			suppress(t, db, &store.Suppression{Channel: rule.SMS, Address: "+12025550123", Reason: store.SuppressedStop})
+			if d, err := (store.Deliveries{DB: db}).Get(ctx, "d2"); err != nil || d.DeliveredAt != nil {
+				t.Errorf("the delivery of before has become %+v, %v", d, err)
+			}
+			if tries, err := (store.Deliveries{DB: db}).Attempts(ctx, "d2"); err != nil || len(tries) != 1 || tries[0].ProviderID != "" {
+				t.Errorf("the attempt of before has become %+v, %v", tries, err)
 			}
 			vacuums(t, db, true)
 			if batch, err := outbox.Claim(ctx, db, 1); err != nil || len(batch.Events) != 1 {

@@ -38,6 +38,13 @@ type retryFilter struct {
 	WorkflowID     string               `json:"workflow_id"`
 }
 
+// refusals say why a delivery is not handed over again, and what to do.
+var refusals = map[string]string{
+	retry.ReasonNotFailed: "only a delivery that is failed or unknown is handed over again",
+	retry.ReasonSuppressed: "the address is on the suppression list, so nothing is sent to it: remove it from there if the person wants messages " +
+		"again, then retry",
+}
+
 func (a *API) retryDelivery(c *gin.Context) error {
 	id, err := pathID(c)
 	if err != nil {
@@ -52,8 +59,7 @@ func (a *API) retryDelivery(c *gin.Context) error {
 		if reason == retry.ReasonNotFound {
 			return store.ErrNotFound
 		}
-		return &failure{status: http.StatusConflict, code: reason,
-			message: "only a delivery that is failed or unknown is handed over again"}
+		return &failure{status: http.StatusConflict, code: reason, message: refusals[reason]}
 	}
 	return answer(c, http.StatusAccepted, gin.H{"event_id": result.EventIDs[0]})
 }
