@@ -125,6 +125,7 @@ func TestADatabaseThatIsReadOnlyForAMomentFailsSavesAsItWouldAndLosesNothing(t *
 		status, _ := h.ready(t, "database")
 		return status == http.StatusOK, nil
 	})
+	h.untilHealth(t, "It can be read only.")
 	must(t, db.Exec("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; ALTER DATABASE "+name+" SET default_transaction_read_only = off").Error)
 	must(t, db.Exec(cutAll).Error)
 	until(t, "saves succeed again", func() (bool, error) { return h.save(t.Context(), "after") == nil, nil })
