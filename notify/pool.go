@@ -167,6 +167,16 @@ func (l *listeningTx) Commit() error {
 	return err
 }
 
+// Rollback undoes the transaction. SQLite does that by itself when the disk is full, among others, and then refuses to do
+// it again: gorm would put that refusal in place of the error that the save is to see.
+func (l *listeningTx) Rollback() error {
+	err := l.Tx.Rollback()
+	if err != nil && strings.Contains(err.Error(), "cannot rollback - no transaction is active") {
+		return nil
+	}
+	return err
+}
+
 // GetDBConn satisfies gorm.GetDBConnector.
 func (l *listeningTx) GetDBConn() (*sql.DB, error) { return l.pool.GetDBConn() }
 

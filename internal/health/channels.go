@@ -89,23 +89,6 @@ func words(status string) string {
 	}
 }
 
-// advices say what to do about a refusal, by the beginning of its code; the first that fits counts.
-var advices = []struct{ code, text, advice string }{
-	{"smtp_connect", "cannot be reached.", "Look whether SMTP_HOST and SMTP_PORT are right, and whether a firewall is between."},
-	{"smtp_tls", "cannot be spoken to encrypted.", "Look at SMTP_TLS, and whether the server's certificate is valid for SMTP_HOST."},
-	{"smtp_auth_unsupported", "offers no way to sign in that we may use.", "Look at SMTP_AUTH and SMTP_TLS."},
-	{"smtp_auth_unencrypted", "would see the password unencrypted.", "Set SMTP_TLS to mandatory or implicit."},
-	{"smtp_auth", "does not take the name and password.", "Look at SMTP_USERNAME, SMTP_PASSWORD and SMTP_AUTH."},
-	{"smtp_timeout", "does not answer in time.", "Look whether it is overloaded, and whether SMTP_PORT fits SMTP_TLS: port 465 wants implicit."},
-	{"smtp_bad_reply", "does not speak SMTP.", "Look whether SMTP_HOST and SMTP_PORT are right."},
-	{"smtp", "refuses us.", "The code is the server's; it often means that it wants us to wait, or does not let this machine in."},
-	{"twilio_20003", "does not take the credentials.", "Look at TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or the API key."},
-	{"twilio_connect", "cannot be reached.", "Look whether this machine may connect to api.twilio.com, or to TWILIO_BASE_URL."},
-	{"twilio_timeout", "does not answer in time.", "Look at status.twilio.com, and at the network."},
-	{"twilio_bad_answer", "did not answer as Twilio does.", "Look whether TWILIO_BASE_URL is right."},
-	{"twilio", "refuses us.", "Look the code up at twilio.com/docs/api/errors."},
-}
-
 // refusedBy words a refusal by its code alone: the provider's own text may name who is asking.
 func refusedBy(who string, err error) Answer {
 	a := Answer{State: Down, Text: who + " cannot be asked.", Advice: "The log of the worker says more."}
@@ -114,11 +97,13 @@ func refusedBy(who string, err error) Answer {
 		return a
 	}
 	a.Facts = []Fact{{Name: "Code", Value: refused.Code}}
-	for _, known := range advices {
-		if strings.HasPrefix(refused.Code, known.code) {
-			a.Text, a.Advice = who+" "+known.text, known.advice
-			break
-		}
+	switch meaning := channel.MeaningOf(refused.Code); {
+	case meaning.What != "":
+		a.Text, a.Advice = meaning.What, meaning.Do
+	case strings.HasPrefix(refused.Code, "twilio"):
+		a.Text, a.Advice = who+" refuses us.", "Look the code up at twilio.com/docs/api/errors."
+	default:
+		a.Text, a.Advice = who+" refuses us.", "The code is the server's; it often means that it wants us to wait, or does not let this machine in."
 	}
 	return a
 }

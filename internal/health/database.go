@@ -26,6 +26,11 @@ func Database(db *gorm.DB) Probe {
 			return Answer{State: Down, Text: "It cannot be asked.", Advice: "Look at the database server, and whether DATABASE_URL is right. The log has the error."}
 		}
 		a := Answer{State: OK, Text: "It answers.", Facts: databaseFacts(ctx, db, took)}
+		if readOnly(ctx, db) {
+			a.State, a.Text = Down, "It can be read only."
+			a.Advice = "Look whether DATABASE_URL leads to a standby, or whether default_transaction_read_only is set. Saves fail, and messages wait; nothing is lost."
+			return a
+		}
 		if took > slowDatabase {
 			a.State, a.Text, a.Advice = Warning, "It answers slowly.", "Look at what the database server is busy with, and how far away it is."
 		}
@@ -36,6 +41,16 @@ func Database(db *gorm.DB) Probe {
 		}
 		return a
 	}}
+}
+
+// readOnly says whether Postgres takes no changes. SQLite says that to a change alone.
+func readOnly(ctx context.Context, db *gorm.DB) bool {
+	if db.Name() != "postgres" {
+		return false
+	}
+	var setting string
+	err := db.WithContext(ctx).Raw("SELECT current_setting('transaction_read_only')").Scan(&setting).Error
+	return err == nil && setting == "on"
 }
 
 // wrongClock is from when on a difference between two machines' clocks is worth a person's time.
@@ -79,9 +94,14 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%d ms", d.Milliseconds())
 }
 
-// Relay asks whether events leave the outbox. stalled says that Temporal refuses starts at the moment.
-func Relay(stalled func() bool) Probe {
+// Relay asks whether events leave the outbox. unable says that they cannot be claimed at the moment, stalled that Temporal
+// refuses starts.
+func Relay(unable, stalled func() bool) Probe {
 	return Probe{Name: "relay", Title: "Relay", Settings: []string{"NOTIFY_BATCH_MAX"}, Ask: func(context.Context) Answer {
+		if unable() {
+			return Answer{State: Down, Text: "Events wait: the database does not let them be claimed.",
+				Advice: "Nothing is lost. Look whether the disk is full, the database read-only, or somebody holds a lock; the log has the error."}
+		}
 		if stalled() {
 			return Answer{State: Down, Text: "Events wait: Temporal does not take their workflows.",
 				Advice: "Nothing is lost. They flow when Temporal is back; look at Temporal below."}

@@ -69,9 +69,18 @@ func TestAClockThatIsFarOffTheDatabasesIsNamed(t *testing.T) {
 
 func TestTheRelaySaysWhetherEventsWait(t *testing.T) {
 	t.Parallel()
-	for stalled, want := range map[bool]health.State{false: health.OK, true: health.Down} {
-		if a := health.Relay(func() bool { return stalled }).Ask(t.Context()); a.State != want {
-			t.Errorf("stalled %v: %s", stalled, words(a))
+	for _, tc := range []struct {
+		unable, stalled bool
+		want            string
+	}{
+		{false, false, "ok: "},
+		{false, true, "down: Events wait: Temporal"},
+		{true, false, "down: Events wait: the database"},
+		{true, true, "down: Events wait: the database"},
+	} {
+		a := health.Relay(func() bool { return tc.unable }, func() bool { return tc.stalled }).Ask(t.Context())
+		if !strings.HasPrefix(words(a), tc.want) {
+			t.Errorf("unable %v, stalled %v: %s, want %s", tc.unable, tc.stalled, words(a), tc.want)
 		}
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/activities"
+	"github.com/silquetech/silque-notifications/internal/channel"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
@@ -223,15 +225,20 @@ func failureEntry(f activities.Failure, delivery *store.Delivery, tries []store.
 	}, nil
 }
 
+// failureMessage says what happened, what its code means where that is known, and what to do.
 func failureMessage(f activities.Failure, attempts int) string {
+	meaning := ""
+	if m := channel.MeaningOf(f.Code); m.What != "" {
+		meaning = " " + strings.TrimSpace(m.What+" "+m.Do)
+	}
 	switch {
 	case f.Code == abandonedCode && f.Class != activities.Unknown:
 		return fmt.Sprintf("Its workflow was stopped by hand after %d attempts. Retry when it is to be sent after all.", attempts)
 	case f.Class == activities.Permanent:
-		return fmt.Sprintf("Refused for good at attempt %d with code %s. Mend the address or the settings, then retry.", attempts, f.Code)
+		return fmt.Sprintf("Refused for good at attempt %d with code %s.%s Mend the address or the settings, then retry.", attempts, f.Code, meaning)
 	case f.Class == activities.Unknown:
-		return fmt.Sprintf("The answer to attempt %d was lost (code %s): it may have arrived. Ask the recipient before you retry.", attempts, f.Code)
+		return fmt.Sprintf("The answer to attempt %d was lost (code %s): it may have arrived.%s Ask the recipient before you retry.", attempts, f.Code, meaning)
 	default:
-		return fmt.Sprintf("Not taken in %d attempts; the last answer was code %s. Retry when the provider is back.", attempts, f.Code)
+		return fmt.Sprintf("Not taken in %d attempts; the last answer was code %s.%s Retry when the provider is back.", attempts, f.Code, meaning)
 	}
 }

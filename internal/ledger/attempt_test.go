@@ -92,6 +92,25 @@ func TestAnAttemptThatADeadProcessLeftStaysInDoubtUntilItsAnswerComes(t *testing
 	})
 }
 
+func TestAFailureSaysWhatItsCodeMeansAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *book) {
+		for code, want := range map[string]string{
+			"smtp_tls": "Not taken in 1 attempts; the last answer was code smtp_tls. The mail server cannot be spoken to encrypted. " +
+				"Look at SMTP_TLS, and whether the server's certificate is valid for SMTP_HOST. Retry when the provider is back.",
+			"smtp_451": "Not taken in 1 attempts; the last answer was code smtp_451. Retry when the provider is back.",
+		} {
+			p := b.planned()
+			b.claim(p.ID, 1)
+			b.finish(p.ID, 1, string(activities.Temporary), code)
+			b.fail(p, activities.Temporary, code)
+			if log := b.errorLog(store.ErrorFilter{DeliveryID: p.ID}); len(log) != 1 || log[0].Message != want {
+				t.Errorf("logged %+v, want %q", log, want)
+			}
+		}
+	})
+}
+
 func TestAFailureEndsTheDeliveryAndIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

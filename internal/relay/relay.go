@@ -103,6 +103,8 @@ type Relay struct {
 
 	mutex   sync.Mutex
 	failing int // how many starts Temporal has not taken at the last try
+	// unable: the last look for events, or their claim, failed.
+	unable bool
 }
 
 // New gives a relay between the database and Temporal.
@@ -144,6 +146,28 @@ func (r *Relay) Stalled() bool {
 	return r.failing > 0
 }
 
+// Unable says whether events cannot be claimed at the moment, because the database does not let itself be written or does
+// not answer: what waits in it waits on.
+func (r *Relay) Unable() bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.unable
+}
+
+// claimed notes how the last look or claim ended, and logs where that changes: looks are many.
+func (r *Relay) claimed(err error) {
+	r.mutex.Lock()
+	before := r.unable
+	r.unable = err != nil
+	r.mutex.Unlock()
+	switch {
+	case err != nil && !before:
+		r.options.Log.Warn("Events cannot be claimed; trying until they can", "error", err)
+	case err == nil && before:
+		r.options.Log.Info("Events can be claimed again")
+	}
+}
+
 // dispatch claims and starts whenever it is nudged, and at every poll.
 func (r *Relay) dispatch(ctx context.Context) {
 	poll := time.NewTicker(r.options.Poll)
@@ -169,13 +193,14 @@ func (r *Relay) drain(ctx context.Context) {
 			if batch, err = r.turns.Claim(ctx, r.db, room); err == nil {
 				r.last = len(batch.Events)
 				if len(batch.Events) > 0 {
+					r.claimed(nil)
 					r.begin(ctx, batch, false)
 					continue
 				}
 			}
 		}
-		if err != nil && ctx.Err() == nil {
-			r.options.Log.Warn("Events cannot be claimed; trying again", "error", err)
+		if ctx.Err() == nil {
+			r.claimed(err)
 		}
 		return
 	}

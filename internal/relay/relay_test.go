@@ -253,6 +253,25 @@ func TestWhileTemporalIsAwayEventsWaitAndThenFlow(t *testing.T) {
 	eventually(t, "the relay knows that Temporal is back", func() bool { return !r.Stalled() })
 }
 
+func TestADatabaseThatLetsNoEventBeClaimedIsToldAndWaitedFor(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		server := newTemporal()
+		e := appendEvents(t, db, 1)[0]
+		rename := func(from, to string) {
+			if err := db.Exec("ALTER TABLE " + from + " RENAME TO " + to).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		rename("notify_events", "away")
+		r := run(t, db, server, relay.Options{})
+		eventually(t, "the relay knows that it cannot claim", r.Unable)
+		rename("away", "notify_events")
+		eventually(t, "the event is started", func() bool { return server.started(workflows.WorkflowID(e.ID)) == 1 })
+		eventually(t, "the relay knows that it can claim", func() bool { return !r.Unable() })
+	})
+}
+
 func TestARefusalOfAllLeavesTheOutboxToItsTurns(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
+	"testing"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx", for creating databases
@@ -22,6 +24,8 @@ var server struct {
 	sync.Mutex
 	process   *exec.Cmd
 	folder    string
+	owner     *syscall.SysProcAttr
+	binary    string
 	err       error
 	databases int
 }
@@ -73,15 +77,21 @@ func startServer() error {
 	if err != nil {
 		return err
 	}
+	server.owner, server.binary = owner, postgres
 	data := filepath.Join(folder, "data")
 	setup := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-locale")
 	setup.SysProcAttr, setup.Dir = owner, folder
 	if output, err := setup.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, output)
 	}
-	run := exec.Command(postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off",
-		"-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=600")
-	run.SysProcAttr, run.Dir = owner, folder
+	return runServer()
+}
+
+// runServer runs Postgres on the cluster that there is.
+func runServer() error {
+	run := exec.Command(server.binary, "-D", filepath.Join(server.folder, "data"), "-k", server.folder, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=600")
+	run.SysProcAttr, run.Dir = server.owner, server.folder
 	if err := run.Start(); err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
@@ -131,20 +141,41 @@ func executable(path string) bool {
 	return err == nil && !info.IsDir() && info.Mode()&0o111 != 0
 }
 
-// stopServer ends the server at once (SIGINT, the "fast" shutdown) and removes its folder.
+// RestartPostgres stops the test process's server, lets away happen while it is down, and starts it again with all that was
+// committed. Every database of the process is away meanwhile: a test that uses it must not be parallel.
+func RestartPostgres(t testing.TB, away func()) {
+	t.Helper()
+	server.Lock()
+	defer server.Unlock()
+	if server.process == nil {
+		t.Fatal("no Postgres runs")
+	}
+	endServer()
+	away()
+	if server.err = runServer(); server.err != nil {
+		t.Fatal(server.err)
+	}
+}
+
+// endServer ends the server at once (SIGINT, the "fast" shutdown).
+func endServer() {
+	ended := make(chan struct{})
+	go func() { _ = server.process.Wait(); close(ended) }()
+	_ = server.process.Process.Signal(os.Interrupt)
+	select {
+	case <-ended:
+	case <-time.After(stopTimeout):
+		_ = server.process.Process.Kill()
+		<-ended
+	}
+}
+
+// stopServer ends the server and removes its folder.
 func stopServer() {
 	server.Lock()
 	defer server.Unlock()
 	if server.process != nil {
-		ended := make(chan struct{})
-		go func() { _ = server.process.Wait(); close(ended) }()
-		_ = server.process.Process.Signal(os.Interrupt)
-		select {
-		case <-ended:
-		case <-time.After(stopTimeout):
-			_ = server.process.Process.Kill()
-			<-ended
-		}
+		endServer()
 	}
 	if server.folder != "" {
 		_ = os.RemoveAll(server.folder)

@@ -76,18 +76,29 @@ func PostgresURL(t testing.TB) string {
 func PostgresURLWithClock(t testing.TB, ahead time.Duration) string {
 	t.Helper()
 	url := PostgresURL(t)
+	run(t, url, "CREATE SCHEMA clock")
+	SetClock(t, url, ahead)
+	return url + "&search_path=clock,pg_catalog,public"
+}
+
+// SetClock sets the clock of a database that PostgresURLWithClock has named.
+func SetClock(t testing.TB, url string, ahead time.Duration) {
+	t.Helper()
+	run(t, url, fmt.Sprintf(`CREATE OR REPLACE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+		AS $$ SELECT pg_catalog.clock_timestamp() + interval '%d seconds' $$`, int(ahead.Seconds())))
+}
+
+// run executes a statement on a connection of its own.
+func run(t testing.TB, url, statement string) {
+	t.Helper()
 	db, err := store.Open(url, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close(db) }()
-	for _, statement := range []string{"CREATE SCHEMA clock", fmt.Sprintf(`CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql
-		AS $$ SELECT pg_catalog.clock_timestamp() + interval '%d seconds' $$`, int(ahead.Seconds()))} {
-		if err := db.Exec(statement).Error; err != nil {
-			t.Fatal(err)
-		}
+	if err := db.Exec(statement).Error; err != nil {
+		t.Fatal(err)
 	}
-	return url + "&search_path=clock,pg_catalog,public"
 }
 
 // Open connects and migrates, and disconnects when the test ends.

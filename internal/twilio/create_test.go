@@ -2,6 +2,9 @@ package twilio_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -123,6 +126,14 @@ func TestCreateClassifiesTheAnswer(t *testing.T) {
 		"a success without SID":        {func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 201, map[string]any{"status": "queued"}) }, channel.Unknown, "twilio_bad_answer"},
 		"a success that is HTML":       {html(200), channel.Unknown, "twilio_bad_answer"},
 		"a success without any answer": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }, channel.Unknown, "twilio_bad_answer"},
+		"a success that breaks off in its JSON": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusCreated)
+			_, _ = io.WriteString(w, `{"sid": "SM1", "status"`)
+		}, channel.Unknown, "twilio_bad_answer"},
+		"a refusal that is no JSON of Twilio's": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = io.WriteString(w, `{"code": "what", "message": [1`)
+		}, channel.Unknown, "twilio_http_502"},
 		"a redirect in JSON": {func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, 302, resource("SM1", "queued", time.Now(), nil))
 		}, channel.Temporary, "twilio_http_302"},
@@ -284,6 +295,40 @@ func TestWhatNeverReachedTwilioIsTemporary(t *testing.T) {
 		t.Cleanup(s.Close)
 		_, err := client(t, &standIn{Server: s}, nil).Create(t.Context(), params())
 		wantRefusal(t, err, channel.Temporary, "twilio_connect")
+	})
+	for name, tc := range map[string]struct {
+		host string
+		now  func() time.Time
+	}{
+		"a certificate for another name":    {"localhost", nil},
+		"a certificate that has expired":    {"127.0.0.1", func() time.Time { return time.Now().AddDate(100, 0, 0) }},
+		"a certificate that is not yet one": {"127.0.0.1", func() time.Time { return time.Now().AddDate(-100, 0, 0) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := httptest.NewUnstartedServer(http.HandlerFunc(created))
+			s.Config.ErrorLog = log.New(io.Discard, "", 0)
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			trusted := x509.NewCertPool()
+			trusted.AddCert(s.Certificate())
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, Time: tc.now}}
+			t.Cleanup(transport.CloseIdleConnections)
+			there := &standIn{Server: &httptest.Server{URL: strings.Replace(s.URL, "127.0.0.1", tc.host, 1)}}
+			_, err := client(t, there, func(c *twilio.Config) { c.Transport = transport }).Create(t.Context(), params())
+			if refusal := refusalOf(t, err, channel.Temporary, "twilio_connect"); !strings.Contains(refusal.Detail, "certificate") {
+				t.Errorf("the detail is %q, want one that names the certificate", refusal.Detail)
+			}
+		})
+	}
+	t.Run("a name that does not resolve", func(t *testing.T) {
+		t.Parallel()
+		out := client(t, &standIn{Server: &httptest.Server{URL: "https://api.invalid"}}, func(c *twilio.Config) { c.Timeout = 3 * time.Second })
+		_, err := out.Create(t.Context(), params())
+		var refusal *channel.Error
+		if !errors.As(err, &refusal) || refusal.Class != channel.Temporary || refusal.Code != "twilio_connect" && refusal.Code != "twilio_timeout" {
+			t.Errorf("got %v, want twilio_connect, or twilio_timeout where no name server answers", err)
+		}
 	})
 	t.Run("a server that does not finish the handshake in time", func(t *testing.T) {
 		t.Parallel()

@@ -100,7 +100,7 @@ func New(c Config) *App {
 			DB: c.DB, Temporal: c.Schedules, Settings: c.Rules, TaskQueue: c.TaskQueue, Interval: c.AlertInterval, Log: c.Log,
 		})
 	}
-	a.health = health.New(append([]health.Probe{health.Database(c.DB), health.Relay(a.relay.Stalled)}, c.Probes...)...)
+	a.health = health.New(append([]health.Probe{health.Database(c.DB), health.Relay(a.relay.Unable, a.relay.Stalled)}, c.Probes...)...)
 	a.engine = a.routes()
 	return a
 }

@@ -17,7 +17,10 @@ func (a *App) ready(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
 	defer cancel()
 	status, parts := http.StatusOK, gin.H{"relay": "ok"}
-	if a.relay.Stalled() {
+	switch {
+	case a.relay.Unable():
+		parts["relay"] = "events cannot be claimed; they are kept and flow when the database can be written"
+	case a.relay.Stalled():
 		parts["relay"] = "waiting for Temporal; events are kept and flow when it is back"
 	}
 	checks := map[string]Check{"database": a.database}

@@ -25,7 +25,7 @@ func (s *Sender) dial(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, refusal(ctx, err, codeConnect, false, false)
 	}
-	c := &session{conn: conn}
+	c := &session{conn: &bounded{Conn: conn}}
 	c.watch(ctx)
 	if err := s.open(ctx, c); err != nil {
 		c.close()

@@ -232,8 +232,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// certificate makes a certificate for 127.0.0.1 and the pool that trusts it.
-func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
+// certificate makes a certificate for 127.0.0.1, changed as the test wants, and the pool that trusts it.
+func certificate(t *testing.T, change ...func(c *x509.Certificate)) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -244,6 +244,9 @@ func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	for _, c := range change {
+		c(template)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

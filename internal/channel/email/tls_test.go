@@ -2,8 +2,11 @@ package email_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-sasl"
 
@@ -49,6 +52,29 @@ func TestEncryption(t *testing.T) {
 			}
 			if got := s.received()[0].tls; got != tc.wantTLS {
 				t.Errorf("encrypted: %v, want %v", got, tc.wantTLS)
+			}
+		})
+	}
+	expired, root := certificate(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	elsewhere, otherRoot := certificate(t, func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 2)} })
+	for name, tc := range map[string]struct {
+		server  *tls.Config
+		trusted *x509.CertPool
+		says    string
+	}{
+		"a certificate that has expired":        {expired, root, "expired"},
+		"a certificate for another name":        {elsewhere, otherRoot, "127.0.0.2"},
+		"a certificate of an unknown authority": {serverTLS, strangers, "unknown authority"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, func(s *server) { s.TLSConfig = tc.server })
+			_, err := sender(t, s, func(c *email.Config) { c.TLS, c.RootCAs = email.TLSMandatory, tc.trusted }).Send(t.Context(), message("d1"))
+			if refusal := refusalOf(t, err, channel.Temporary, "smtp_tls"); !strings.Contains(refusal.Detail, tc.says) {
+				t.Errorf("the detail is %q, want one that says %q", refusal.Detail, tc.says)
+			}
+			if len(s.received()) != 0 {
+				t.Error("the message went all the same")
 			}
 		})
 	}
