@@ -38,6 +38,7 @@ type SMTP struct {
 	TLS         string        `env:"SMTP_TLS" envDefault:"mandatory" desc:"mandatory (STARTTLS), opportunistic, implicit (port 465) or none"`
 	From        string        `env:"SMTP_FROM" desc:"Sender, such as Shop <shop@example.com>; needed with SMTP_HOST"`
 	ReplyTo     string        `env:"SMTP_REPLY_TO" desc:"Where answers go; empty: to the sender"`
+	ReturnPath  string        `env:"SMTP_RETURN_PATH" desc:"Where mail servers report what came back, such as bounces@example.com (the envelope's sender); empty: to the sender"`
 	HELO        string        `env:"SMTP_HELO" desc:"Name to greet the server with; empty: the host's name"`
 	Connections int           `env:"SMTP_CONNECTIONS" envDefault:"4" desc:"Connections at most, and so hand-overs at once, by each worker"`
 	Timeout     time.Duration `env:"SMTP_TIMEOUT" envDefault:"20s" desc:"One hand-over may take this long, at most 25s"`
@@ -65,6 +66,7 @@ type Notify struct {
 	Addr          string        `env:"NOTIFY_ADDR" envDefault:"127.0.0.1:8080" desc:"Where the web app listens"`
 	HealthAddr    string        `env:"NOTIFY_HEALTH_ADDR" envDefault:"127.0.0.1:8081" desc:"Where the worker answers /healthz, /readyz and /metrics; empty: nowhere"`
 	APIToken      string        `env:"NOTIFY_API_TOKEN" secret:"true" desc:"Bearer token that opens all of the REST API, 16 characters or more; empty: only tokens that admins make in the console open it"`
+	HookSecret    string        `env:"NOTIFY_HOOK_SECRET" secret:"true" desc:"Bearer token with which bounces and complaints are posted to /hooks/email/bounces, 16 characters or more; empty: there is no such address"`
 	RetryAttempts int           `env:"NOTIFY_RETRY_ATTEMPTS" envDefault:"3" desc:"Attempts to hand over a delivery, the first included"`
 	RetryInterval time.Duration `env:"NOTIFY_RETRY_INTERVAL" envDefault:"60s" desc:"Wait between two attempts"`
 	BatchMax      int           `env:"NOTIFY_BATCH_MAX" envDefault:"50" desc:"Events of one workflow at most when many wait, 1 to 50. 1: one workflow a change, always, at some 50 changes a second"`
@@ -152,6 +154,7 @@ func (c *Config) parse(variables map[string]string) []error {
 		c.Notify.HealthAddr = "" // nowhere; the parser takes an empty value for one that is not given
 	}
 	c.Attachments.Dirs, c.Attachments.Hosts = trimmed(c.Attachments.Dirs), trimmed(c.Attachments.Hosts)
+	c.Attachments.Networks = trimmed(c.Attachments.Networks)
 	c.Access.TrustedProxies, c.Access.PublicURL = trimmed(c.Access.TrustedProxies), strings.TrimSuffix(c.Access.PublicURL, "/")
 	c.fillCallbacks()
 	return nil
@@ -280,6 +283,9 @@ func (n Notify) check() []error {
 	}
 	if n.APIToken != "" && len(n.APIToken) < 16 {
 		wrong("NOTIFY_API_TOKEN must have 16 characters or more")
+	}
+	if n.HookSecret != "" && len(n.HookSecret) < 16 {
+		wrong("NOTIFY_HOOK_SECRET must have 16 characters or more")
 	}
 	if n.RetryAttempts < 1 || n.RetryAttempts > 100 {
 		wrong("NOTIFY_RETRY_ATTEMPTS must be 1 to 100")

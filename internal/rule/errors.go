@@ -9,7 +9,7 @@ import (
 // ErrCode is the machine code of an entry in the error log.
 type ErrCode string
 
-// The error codes. All but the last three are the Django app's own, so that what watches for them goes on working.
+// The error codes. All but those with a comment are the Django app's own, so that what watches for them goes on working.
 const (
 	EmailSendFail              ErrCode = "EMAIL_SEND_FAIL"
 	SMSSendFail                ErrCode = "SMS_SEND_FAIL"
@@ -26,6 +26,10 @@ const (
 	EventDecodeFail ErrCode = "EVENT_DECODE_FAIL"
 	// DeliveryExpired: a message was no longer of use when its turn came.
 	DeliveryExpired ErrCode = "DELIVERY_EXPIRED"
+	// EmailComplaint: a recipient called an email spam.
+	EmailComplaint ErrCode = "EMAIL_COMPLAINT"
+	// EmailDelayed: a mail server goes on trying, as it says.
+	EmailDelayed ErrCode = "EMAIL_DELAYED"
 )
 
 // SendFailCode is the error-log code of a channel's failed sends.

@@ -35,7 +35,7 @@ func withDetails(files ...rule.File) activities.Message {
 
 func TestTheEmailChannelCarriesFiles(t *testing.T) {
 	t.Parallel()
-	s, err := newSenders(settings(t, mail...), nil)
+	s, err := newSenders(settings(t, mail...), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,18 +23,21 @@ type senders struct {
 	email     *email.Sender
 }
 
-// newSenders makes them; every wrong setting is named. now is the clock by which attempts are written down.
-func newSenders(c *config.Config, now func() time.Time) (*senders, error) {
+// newSenders makes them; every wrong setting is named. now is the clock by which attempts are written down, unsubscribe
+// gives the links that emails carry; nil for none.
+func newSenders(c *config.Config, now func() time.Time, unsubscribe func(deliveryID string) string) (*senders, error) {
 	s := &senders{byChannel: make(map[rule.Channel]activities.Sender)}
 	fetcher, err := newFetcher(c.Attachments)
-	return s, errors.Join(err, s.addEmail(c.SMTP, c.Attachments, fetcher), s.addTwilio(c.Twilio, now))
+	mail := emailConfig(c.SMTP)
+	mail.UnsubscribeLink = unsubscribe
+	return s, errors.Join(err, s.addEmail(mail, c.Attachments, fetcher), s.addTwilio(c.Twilio, now))
 }
 
-func (s *senders) addEmail(c config.SMTP, files config.Attachments, fetcher *attachment.Fetcher) error {
+func (s *senders) addEmail(c email.Config, files config.Attachments, fetcher *attachment.Fetcher) error {
 	if c.Host == "" {
 		return nil
 	}
-	sender, err := email.New(emailConfig(c))
+	sender, err := email.New(c)
 	if err != nil {
 		return fmt.Errorf("SMTP settings: %w", err)
 	}
@@ -45,7 +48,7 @@ func (s *senders) addEmail(c config.SMTP, files config.Attachments, fetcher *att
 func emailConfig(c config.SMTP) email.Config {
 	return email.Config{
 		Host: c.Host, Port: c.Port, Username: c.Username, Password: c.Password, AuthMethod: c.Auth, TLS: c.TLS,
-		From: c.From, ReplyTo: c.ReplyTo, HELO: c.HELO, Timeout: c.Timeout, MaxConnections: c.Connections,
+		From: c.From, ReplyTo: c.ReplyTo, ReturnPath: c.ReturnPath, HELO: c.HELO, Timeout: c.Timeout, MaxConnections: c.Connections,
 	}
 }
 

@@ -47,7 +47,7 @@ func TestAChannelIsThereWhenItsSettingsAre(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := newSenders(settings(t, slices.Concat(test.environ...)...), nil)
+			s, err := newSenders(settings(t, slices.Concat(test.environ...)...), nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestEveryWrongSettingOfAChannelIsNamed(t *testing.T) {
 	c := settings(t, append(slices.Clone(mail), "SMTP_REPLY_TO=not an address", "TWILIO_ACCOUNT_SID=AC1", "TWILIO_AUTH_TOKEN=secret word",
 		"TWILIO_SMS_FROM=12", "TWILIO_WHATSAPP_FROM=nobody",
 		"NOTIFY_ATTACHMENT_DIRS=relative", "NOTIFY_ATTACHMENT_HOSTS=ftp://files")...)
-	_, err := newSenders(c, nil)
+	_, err := newSenders(c, nil, nil)
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"gorm.io/gorm"
@@ -34,7 +35,11 @@ type Worker struct {
 
 // NewWorker gives a worker on a database whose tables are up to date. Close it after Run.
 func NewWorker(c *config.Config, db *gorm.DB, t *Temporal, log *slog.Logger) (*Worker, error) {
-	senders, err := newSenders(c, db.NowFunc)
+	links, err := unsubscribeLinks(c, db)
+	if err != nil {
+		return nil, err
+	}
+	senders, err := newSenders(c, db.NowFunc, links)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +175,7 @@ func (w *Worker) pool(onFatal func(error)) []worker.Worker {
 		OnFatalError:               onFatal,
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		Interceptors:               []interceptor.WorkerInterceptor{&activities.PanicGuard{Log: w.log}},
 	}
 	main := worker.New(w.temporal.Client, queue, options)
 	main.RegisterWorkflowWithOptions(workflows.SendNotification, workflow.RegisterOptions{Name: "SendNotification"})

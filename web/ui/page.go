@@ -21,6 +21,9 @@ type Page struct {
 	Wide bool
 	// Bare leaves the navigation out, for someone who is not signed in.
 	Bare bool
+	// Plain leaves scripts out, and with them the cookies that they keep: for people who are no users, and on whose devices
+	// nothing is kept.
+	Plain bool
 	// Data is the page's own.
 	Data any
 

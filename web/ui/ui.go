@@ -22,6 +22,9 @@ var files embed.FS
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// PlainPolicy is the Content-Security-Policy of pages that run nothing.
+const PlainPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
 // Renderer turns templates into pages. Make one with New; it is safe for concurrent use.
 type Renderer struct {
 	pages  map[string]*template.Template
@@ -75,7 +78,11 @@ func (r *Renderer) Render(c *gin.Context, status int, name string, p *Page) erro
 	if err := page.ExecuteTemplate(&content, "frame.html", p); err != nil {
 		return fmt.Errorf("ui: render %s: %w", name, err)
 	}
-	Protect(c, Policy)
+	policy := Policy
+	if p.Plain {
+		policy = PlainPolicy
+	}
+	Protect(c, policy)
 	c.Data(status, "text/html; charset=utf-8", content.Bytes())
 	return nil
 }

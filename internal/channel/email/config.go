@@ -63,6 +63,11 @@ type Config struct {
 	From string
 	// ReplyTo is where answers go, in the form of From; empty means to From.
 	ReplyTo string
+	// ReturnPath is the envelope's sender: where mail servers report what came back. Empty means From's address.
+	ReturnPath string
+	// UnsubscribeLink gives the address under which a recipient leaves with one click (RFC 8058): https, or http on this
+	// machine itself. nil, and an empty address, mean that a message carries none.
+	UnsubscribeLink func(deliveryID string) string
 	// HELO is the name by which we introduce ourselves; empty means this machine's name.
 	HELO string
 	// Timeout bounds one hand-over from the moment it has one of MaxConnections to the final reply; 0 means

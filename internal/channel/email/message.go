@@ -37,7 +37,7 @@ func (s *Sender) compose(m channel.Message) (envelope, error) {
 	if err != nil {
 		return envelope{}, refused("bad_address", err)
 	}
-	e := envelope{id: m.DeliveryID + "@" + s.domain, from: s.from.Address, to: to}
+	e := envelope{id: m.DeliveryID + "@" + s.domain, from: s.returnPath, to: to}
 
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := s.address(msg, to, m); err != nil {
@@ -48,6 +48,9 @@ func (s *Sender) compose(m channel.Message) (envelope, error) {
 	// RFC 3834: tells holiday answers and ticket systems not to reply.
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetGenHeader("X-Silque-Delivery", m.DeliveryID)
+	if err := s.unsubscribe(msg, m.DeliveryID); err != nil {
+		return envelope{}, refused("bad_message", err)
+	}
 	msg.Subject(oneLine(m.Subject))
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
 	if m.HTML != "" {

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/silquetech/silque-notifications/internal/address"
 	"github.com/silquetech/silque-notifications/internal/channel"
 )
 
@@ -18,6 +20,7 @@ var _ channel.Sender = (*Sender)(nil)
 type Sender struct {
 	cfg           Config
 	from, replyTo *mail.Address
+	returnPath    string // the envelope's sender
 	domain        string // of from: the right side of every Message-ID
 	tls           *tls.Config
 	pool          *pool
@@ -40,11 +43,18 @@ func New(cfg Config) (*Sender, error) {
 		replyTo, err = mailbox("ReplyTo", cfg.ReplyTo)
 		errs = append(errs, err)
 	}
+	returnPath := cfg.ReturnPath
+	if returnPath != "" {
+		// Bare, unlike the others: a name in the envelope is no part of SMTP.
+		if returnPath, err = (address.Normalizer{}).Email(returnPath); err != nil {
+			errs = append(errs, fmt.Errorf("email: ReturnPath must be a bare address, such as bounces@example.com: %w", err))
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	s := &Sender{
-		cfg: cfg, from: from, replyTo: replyTo,
+		cfg: cfg, from: from, replyTo: replyTo, returnPath: cmp.Or(returnPath, from.Address),
 		domain: from.Address[strings.LastIndexByte(from.Address, '@')+1:],
 		tls:    &tls.Config{ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12},
 		pool:   newPool(cfg.MaxConnections, cfg.IdleTimeout),
