@@ -28,6 +28,7 @@ import (
 	"github.com/silquetech/silque-notifications/web/access"
 	"github.com/silquetech/silque-notifications/web/api"
 	"github.com/silquetech/silque-notifications/web/console"
+	"github.com/silquetech/silque-notifications/web/hooks"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
@@ -62,6 +63,8 @@ type Config struct {
 	Checks map[string]Check
 	// Pages mounts more routes; it may be nil.
 	Pages func(r *gin.Engine)
+	// Twilio is what Twilio's callbacks are proved with; without an account, none are taken.
+	Twilio hooks.TwilioConfig
 	// Access says who may use the console; without it, there is none.
 	Access *access.Access
 	// TrustedProxies are those whose X-Forwarded-For is believed.
@@ -197,6 +200,10 @@ func (a *App) routes() *gin.Engine {
 		DB: a.config.DB, Token: a.config.APIToken, Addresses: a.config.Addresses, Rules: a.config.Rules,
 		Rows: store.Rows{DB: a.config.DB}, OnRuleChange: a.rulesChanged, Nudge: a.Nudge, Logger: a.config.Log,
 	}).Register(engine)
+	if twilio := a.config.Twilio; twilio.AccountSID != "" {
+		twilio.DB, twilio.Addresses, twilio.Log = a.config.DB, a.config.Addresses, a.config.Log
+		hooks.NewTwilio(twilio).Register(engine)
+	}
 	if a.config.Pages != nil {
 		a.config.Pages(engine)
 	}

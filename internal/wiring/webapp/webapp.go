@@ -13,6 +13,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/wiring"
 	"github.com/silquetech/silque-notifications/web/access"
 	"github.com/silquetech/silque-notifications/web/app"
+	"github.com/silquetech/silque-notifications/web/hooks"
 )
 
 // Config gives the web app what the settings say.
@@ -24,6 +25,7 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 		Schedules: t.ScheduleClient(), AlertInterval: c.Rules.AlertInterval, Retention: c.Notify.Retention, Log: log,
 		TrustedProxies: c.Access.TrustedProxies, WorkflowLink: wiring.WorkflowLink(c.Notify.UIURL, t.Namespace), TemporalUI: c.Notify.UIURL,
 		Probes: wiring.Probes(c, db, t),
+		Twilio: hooks.TwilioConfig{AuthToken: c.Twilio.WebhookAuthToken, AccountSID: c.Twilio.AccountSID, PublicURLs: c.CallbackURLs()},
 	}
 }
 
