@@ -21,6 +21,7 @@ const (
 	errStore       = "Store"       // the application's database is away
 
 	errUnknownEvents = "UnknownEvents" // the worker's database is another one
+	errPanicked      = "Panicked"      // by a mistake of ours: what it had done by then, nobody knows
 )
 
 // refusalDetails is what a refusal carries through Temporal.
@@ -95,6 +96,7 @@ func FailureOf(d Planned, err error) Failure {
 	switch {
 	case errors.As(err, &application) && application.Type() == errStore:
 		f.Code = "database_unavailable"
+	case errors.As(err, &application) && application.Type() == errPanicked:
 	case errors.As(err, &application):
 		var details refusalDetails
 		if application.Details(&details) != nil || details.Class == "" {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/silquetech/silque-notifications/internal/store"
 )
 
 // failure is an error that the caller may see: a machine code and a message that is safe to show.
@@ -62,17 +64,8 @@ func (s *Shop) seen(c *gin.Context, err error) *failure {
 	// Someone who has hung up is no failure of ours.
 	if ctx := c.Request.Context(); !errors.Is(ctx.Err(), context.Canceled) {
 		s.log.ErrorContext(ctx, "shop: a request failed",
-			"method", c.Request.Method, "route", c.FullPath(), "error", loggable(err))
+			"method", c.Request.Method, "route", c.FullPath(), "error", store.Unquoted(err))
 	}
 	return &failure{status: http.StatusInternalServerError, code: "internal",
 		message: "something went wrong in the shop: the log says what"}
-}
-
-// loggable gives an error's text, unless it comes from Postgres, whose messages can quote a value: then its code.
-func loggable(err error) string {
-	var postgres interface{ SQLState() string }
-	if errors.As(err, &postgres) {
-		return "database error, SQLSTATE " + postgres.SQLState()
-	}
-	return err.Error()
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -21,7 +23,7 @@ const DefaultTimeout = 5 * time.Second
 
 // The codes of files that could not be fetched. A refusal of a web server gives attachment_http_ and its status.
 const (
-	CodeNotAllowed     = "attachment_not_allowed"     // not inside a directory, or not on a host, of the settings
+	CodeNotAllowed     = "attachment_not_allowed"     // not inside a directory, on a host, or in a network, of the settings
 	CodeTooLarge       = "attachment_too_large"       // more than Config.MaxBytes
 	CodeNotFound       = "attachment_not_found"       // no such file
 	CodeNotReadable    = "attachment_not_readable"    // this process may not read it
@@ -41,6 +43,9 @@ type Config struct {
 	// Hosts may be downloaded from: files.example.com or files.example.com:8443 for https, http://files.example.com for
 	// http. Without a port it is the scheme's own.
 	Hosts []string
+	// Networks are the private networks, as 10.0.0.0/8 or 10.0.0.7, in which hosts that are given by name may be. All
+	// other names must lead to public addresses, whatever DNS says; a host that is given as an address is what it is.
+	Networks []string
 	// MaxBytes is the size of one file at most.
 	MaxBytes int64
 	// Timeout bounds one Fetch; 0 means DefaultTimeout.
@@ -52,6 +57,10 @@ type Fetcher struct {
 	cfg    Config
 	hosts  map[string]bool // as originOf writes them
 	client *http.Client
+
+	networks []netip.Prefix
+	// resolver is the system's when nil.
+	resolver *net.Resolver
 }
 
 // New checks the settings and gives a Fetcher for them. Everything that is wrong is named at once. Nothing is opened: a
@@ -76,6 +85,10 @@ func New(cfg Config) (*Fetcher, error) {
 			problems = append(problems, err)
 		}
 		f.hosts[origin] = true
+	}
+	var err error
+	if f.networks, err = networks(cfg.Networks); err != nil {
+		problems = append(problems, err)
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err

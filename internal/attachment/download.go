@@ -50,11 +50,12 @@ func originOf(u *url.URL) string {
 // allows says whether u may be asked for. Credentials in a URL would end up in rules and rows, so they are refused.
 func (f *Fetcher) allows(u *url.URL) bool { return u.User == nil && f.hosts[originOf(u)] }
 
-// newClient makes a client that goes nowhere else: no proxy of the environment, no redirect to another host. Connections
-// are not kept, because downloads are rare and nobody would close them.
+// newClient makes a client that goes nowhere else: no proxy of the environment, no redirect to another host, no name that
+// leads into a network of our own. Connections are not kept, because downloads are rare and nobody would close them.
 func (f *Fetcher) newClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
+			DialContext:            f.dial,
 			DisableKeepAlives:      true,
 			DisableCompression:     true, // the file as it is, and its length before it is read
 			MaxResponseHeaderBytes: maxHeaderBytes,
@@ -83,7 +84,7 @@ func (f *Fetcher) download(ctx context.Context, u *url.URL) (string, []byte, err
 	}
 	resp, err := f.client.Do(req)
 	switch {
-	case errors.Is(err, errHost):
+	case errors.Is(err, errHost), errors.Is(err, errNetwork):
 		return "", nil, refused(CodeNotAllowed, location, err)
 	case errors.Is(err, errRedirects):
 		return "", nil, refused(CodeRedirects, location, err)

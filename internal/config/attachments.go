@@ -7,9 +7,10 @@ import (
 
 // Attachments says which files may go with messages.
 type Attachments struct {
-	Dirs    []string `env:"NOTIFY_ATTACHMENT_DIRS" desc:"Directories whose files may go with emails: absolute paths, separated by commas; empty: none"`
-	Hosts   []string `env:"NOTIFY_ATTACHMENT_HOSTS" desc:"Hosts from which files for emails may be downloaded, separated by commas: files.example.com or files.example.com:8443 by https, http://files.example.com by http; empty: none"`
-	MaxSize Size     `env:"NOTIFY_ATTACHMENT_MAX_SIZE" envDefault:"10MiB" desc:"One file of an email at most, at most 100MiB; all of an email together: twice that"`
+	Dirs     []string `env:"NOTIFY_ATTACHMENT_DIRS" desc:"Directories whose files may go with emails: absolute paths, separated by commas; empty: none"`
+	Hosts    []string `env:"NOTIFY_ATTACHMENT_HOSTS" desc:"Hosts from which files for emails may be downloaded, separated by commas: files.example.com or files.example.com:8443 by https, http://files.example.com by http; empty: none"`
+	Networks []string `env:"NOTIFY_ATTACHMENT_NETWORKS" desc:"Private networks in which those hosts may be, separated by commas: 10.0.0.0/8 or 10.0.0.7; empty: a host's name must lead to a public address"`
+	MaxSize  Size     `env:"NOTIFY_ATTACHMENT_MAX_SIZE" envDefault:"10MiB" desc:"One file of an email at most, at most 100MiB; all of an email together: twice that"`
 }
 
 // maxAttachment keeps what a worker holds in memory for one message within bounds.

@@ -152,6 +152,7 @@ func (c *Config) parse(variables map[string]string) []error {
 		c.Notify.HealthAddr = "" // nowhere; the parser takes an empty value for one that is not given
 	}
 	c.Attachments.Dirs, c.Attachments.Hosts = trimmed(c.Attachments.Dirs), trimmed(c.Attachments.Hosts)
+	c.Attachments.Networks = trimmed(c.Attachments.Networks)
 	c.Access.TrustedProxies, c.Access.PublicURL = trimmed(c.Access.TrustedProxies), strings.TrimSuffix(c.Access.PublicURL, "/")
 	return nil
 }

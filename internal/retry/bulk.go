@@ -156,7 +156,7 @@ func (r Retries) Run(ctx context.Context) {
 			wait = rest
 		}
 		if err != nil && ctx.Err() == nil && r.Log != nil {
-			r.Log.WarnContext(ctx, "A step of a bulk retry failed; trying again", "error", loggable(err), "in", wait)
+			r.Log.WarnContext(ctx, "A step of a bulk retry failed; trying again", "error", store.Unquoted(err), "in", wait)
 		}
 		select {
 		case <-ctx.Done():
@@ -164,15 +164,6 @@ func (r Retries) Run(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
-}
-
-// loggable leaves out the text of Postgres' errors, which can quote a value.
-func loggable(err error) string {
-	var postgres interface{ SQLState() string }
-	if errors.As(err, &postgres) {
-		return "database error, SQLSTATE " + postgres.SQLState()
-	}
-	return err.Error()
 }
 
 // Step takes one step of the bulk retry that has waited longest and that nobody has in hand, and says whether there was one.

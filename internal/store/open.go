@@ -122,28 +122,7 @@ func (l quietLogger) Trace(ctx context.Context, begin time.Time, statement func(
 	if errors.Is(err, context.Canceled) || ctx.Err() != nil {
 		return
 	}
-	l.Interface.Trace(ctx, begin, statement, withoutValues(err))
-}
-
-// withoutValues gives an error without the values that its text may quote: those of Postgres's classes 22 (data) and 23
-// (constraints), and of conversions on the way to and from a driver.
-func withoutValues(err error) error {
-	if err == nil {
-		return nil
-	}
-	var coded interface{ SQLState() string }
-	if errors.As(err, &coded) {
-		if state := coded.SQLState(); strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23") {
-			return fmt.Errorf("a value does not fit (SQLSTATE %s)", state)
-		}
-		return err
-	}
-	for _, part := range []string{"Scan error", "encode", "convert", "Scan,"} {
-		if strings.Contains(err.Error(), part) {
-			return errors.New("a value could not be converted between the database and the program")
-		}
-	}
-	return err
+	l.Interface.Trace(ctx, begin, statement, Unquoted(err))
 }
 
 // ParamsFilter drops the values of a statement that is about to be logged.

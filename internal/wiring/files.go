@@ -39,7 +39,7 @@ func newWithFiles(sender channel.Sender, c config.Attachments, fetcher *attachme
 // newFetcher makes what fetches files; every wrong setting is named.
 func newFetcher(c config.Attachments) (*attachment.Fetcher, error) {
 	fetcher, err := attachment.New(attachment.Config{
-		Dirs: c.Dirs, Hosts: c.Hosts, MaxBytes: int64(c.MaxSize), Timeout: maxFetch,
+		Dirs: c.Dirs, Hosts: c.Hosts, Networks: c.Networks, MaxBytes: int64(c.MaxSize), Timeout: maxFetch,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("NOTIFY_ATTACHMENT settings: %w", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/silquetech/silque-notifications/internal/account"
+	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
@@ -84,15 +85,10 @@ func (a *Access) show(c *gin.Context, status int, name string, p *ui.Page) error
 	return a.ui.Render(c, status, name, p)
 }
 
-// log names the route and what failed, without values: Postgres' messages can quote one.
+// log names the route and what failed, without values.
 func (a *Access) log(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil {
 		return // who asked has hung up
 	}
-	var postgres interface{ SQLState() string }
-	text := err.Error()
-	if errors.As(err, &postgres) {
-		text = "database error, SQLSTATE " + postgres.SQLState()
-	}
-	a.options.Log.ErrorContext(c.Request.Context(), "access: request failed", "method", c.Request.Method, "route", c.FullPath(), "error", text)
+	a.options.Log.ErrorContext(c.Request.Context(), "access: request failed", "method", c.Request.Method, "route", c.FullPath(), "error", store.Unquoted(err))
 }

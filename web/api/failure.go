@@ -88,16 +88,7 @@ func (a *API) log(c *gin.Context, err error) {
 		return
 	}
 	a.config.Logger.ErrorContext(c.Request.Context(), "api: call failed",
-		"method", c.Request.Method, "route", c.FullPath(), "error", loggable(err))
-}
-
-// loggable gives an error's text, unless it comes from Postgres, whose messages can quote a value: then its code.
-func loggable(err error) string {
-	var postgres interface{ SQLState() string }
-	if errors.As(err, &postgres) {
-		return "database error, SQLSTATE " + postgres.SQLState()
-	}
-	return err.Error()
+		"method", c.Request.Method, "route", c.FullPath(), "error", store.Unquoted(err))
 }
 
 // unavailable says whether an error means that the database cannot be reached, or not in time.

@@ -84,17 +84,12 @@ func (s *Console) refuse(c *gin.Context, err error) {
 	}
 }
 
-// log names the route and what failed, without values: Postgres' messages can quote one.
+// log names the route and what failed, without values.
 func (s *Console) log(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil {
 		return // who asked has hung up
 	}
-	var postgres interface{ SQLState() string }
-	text := err.Error()
-	if errors.As(err, &postgres) {
-		text = "database error, SQLSTATE " + postgres.SQLState()
-	}
-	s.config.Log.ErrorContext(c.Request.Context(), "console: page failed", "method", c.Request.Method, "route", c.FullPath(), "error", text)
+	s.config.Log.ErrorContext(c.Request.Context(), "console: page failed", "method", c.Request.Method, "route", c.FullPath(), "error", store.Unquoted(err))
 }
 
 // untextual says whether Postgres refused a text: it takes neither NUL nor broken UTF-8, which nobody types.
