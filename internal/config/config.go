@@ -50,6 +50,8 @@ type Twilio struct {
 	AuthToken                   string        `env:"TWILIO_AUTH_TOKEN" secret:"true" desc:"The account's token; or use an API key"`
 	APIKey                      string        `env:"TWILIO_API_KEY" desc:"API key (SK…), instead of the token"`
 	APISecret                   string        `env:"TWILIO_API_SECRET" secret:"true" desc:"The API key's secret"`
+	WebhookAuthToken            string        `env:"TWILIO_WEBHOOK_AUTH_TOKEN" secret:"true" desc:"The account's primary token, which proves what Twilio reports: needed with an API key; empty: TWILIO_AUTH_TOKEN"`
+	StatusCallback              string        `env:"TWILIO_STATUS_CALLBACK" desc:"Where Twilio reports what becomes of messages; empty: NOTIFY_PUBLIC_URL with /hooks/twilio/status, where Twilio can reach that; none: no reports"`
 	BaseURL                     string        `env:"TWILIO_BASE_URL" desc:"Another server with Twilio's API, for development"`
 	SMSFrom                     string        `env:"TWILIO_SMS_FROM" desc:"Sender's number for SMS, E.164"`
 	SMSMessagingServiceSID      string        `env:"TWILIO_SMS_MESSAGING_SERVICE_SID" desc:"Messaging Service (MG…) for SMS, instead of a number"`
@@ -154,6 +156,7 @@ func (c *Config) parse(variables map[string]string) []error {
 	c.Attachments.Dirs, c.Attachments.Hosts = trimmed(c.Attachments.Dirs), trimmed(c.Attachments.Hosts)
 	c.Attachments.Networks = trimmed(c.Attachments.Networks)
 	c.Access.TrustedProxies, c.Access.PublicURL = trimmed(c.Access.TrustedProxies), strings.TrimSuffix(c.Access.PublicURL, "/")
+	c.fillCallbacks()
 	return nil
 }
 
@@ -256,10 +259,10 @@ const MaxBatch = 50
 const leastRetention = 24 * time.Hour
 
 func (t Twilio) check() []error {
+	problems := t.checkCallback()
 	if t.AccountSID == "" {
-		return nil
+		return problems
 	}
-	var problems []error
 	if t.AuthToken == "" && (t.APIKey == "" || t.APISecret == "") {
 		problems = append(problems, errors.New("TWILIO_ACCOUNT_SID needs TWILIO_AUTH_TOKEN, or TWILIO_API_KEY with TWILIO_API_SECRET"))
 	}

@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/activities"
+	"github.com/silquetech/silque-notifications/internal/receipt"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 )
@@ -142,15 +143,16 @@ func (l *Ledger) Recorded(ctx context.Context, providerID, deliveryID string) (b
 	return others > 0, nil
 }
 
-// Fail ends a delivery and writes the error log, at once or not at all. A delivery that was sent after all (its last
-// answer came while the attempt was given up), or that a person has had opened again since, is left alone.
+// Fail ends a delivery and writes the error log, at once or not at all; when the provider refused it because its recipient
+// wants no messages, a suppression is written too. A delivery that has ended after all (its last answer, or the provider's
+// report, came while the attempt was given up), or that a person has had opened again since, is left alone.
 func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) error {
 	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		delivery, err := lockedDelivery(tx, f.DeliveryID)
 		if err != nil {
 			return err
 		}
-		if delivery.Taken() || delivery.RetryEventID != f.RetryEventID {
+		if delivery.Done() || delivery.RetryEventID != f.RetryEventID {
 			return nil
 		}
 		tries, err := store.Deliveries{DB: tx}.Attempts(ctx, f.DeliveryID)
@@ -163,6 +165,9 @@ func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) 
 			status = store.DeliveryUnknown
 		}
 		if err := l.deliveries.FailTx(tx, f.DeliveryID, status, f.Code, now); err != nil {
+			return err
+		}
+		if err := receipt.SuppressTx(tx, delivery, f.Code); err != nil {
 			return err
 		}
 		entry, err := failureEntry(f, delivery, tries)

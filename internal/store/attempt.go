@@ -58,7 +58,7 @@ func (s Deliveries) Finish(ctx context.Context, a Attempt, status DeliveryStatus
 // place. A delivery that its address has come not to want, or whose time is over, ends instead, as suppressed.
 //
 // Answers can come late, when the workflow has given the attempt up: a refusal then changes nothing, and a success makes
-// the delivery sent, unless the provider has already said that it arrived.
+// the delivery sent, unless the provider has already said that it arrived, or that it failed after all.
 func (s Deliveries) Advance(ctx context.Context, ended []Ended, begin []Begin, now time.Time) (begun []Begun, err error) {
 	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if err := finishAll(tx, ended); err != nil {
@@ -237,6 +237,10 @@ func finishAll(tx *gorm.DB, ended []Ended) error {
 	return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&attempts).Error
 }
 
+// told is the condition that the provider has said more of a message than that it has it: its report can overtake the
+// answer to the hand-over.
+const told = "(status = 'delivered' OR status = 'failed' AND notify_deliveries.provider_id <> '' AND notify_deliveries.provider_id = t.provider_id)"
+
 // markTaken says that the provider has the deliveries, in one statement, and that what stood against them is settled.
 func markTaken(tx *gorm.DB, taken []Ended) error {
 	if len(taken) == 0 {
@@ -250,12 +254,15 @@ func markTaken(tx *gorm.DB, taken []Ended) error {
 	for _, e := range taken {
 		arguments = append(arguments, e.Attempt.DeliveryID, e.ProviderID, e.Attempt.Code, e.Attempt.FinishedAt)
 	}
-	arguments = append(arguments, DeliveryDelivered, DeliverySent)
-	var marked []struct{ ID, RetryEventID string }
+	arguments = append(arguments, DeliverySent)
+	var marked []struct {
+		ID, RetryEventID string
+		Status           DeliveryStatus
+	}
 	err := tx.Raw("WITH t(id, provider_id, code, at) AS (VALUES "+strings.TrimSuffix(strings.Repeat(row, len(taken)), ",")+`)
-		UPDATE notify_deliveries SET status = CASE WHEN status = ? THEN status ELSE ? END, provider_id = t.provider_id,
-			error_code = t.code, sent_at = t.at, updated_at = t.at
-		FROM t WHERE notify_deliveries.id = t.id RETURNING notify_deliveries.id, retry_event_id`, arguments...).Scan(&marked).Error
+		UPDATE notify_deliveries SET status = CASE WHEN `+told+` THEN status ELSE ? END, provider_id = t.provider_id,
+			error_code = CASE WHEN `+told+` THEN error_code ELSE t.code END, sent_at = t.at, updated_at = t.at
+		FROM t WHERE notify_deliveries.id = t.id RETURNING notify_deliveries.id, retry_event_id, status`, arguments...).Scan(&marked).Error
 	if err != nil {
 		return err
 	}
@@ -263,6 +270,9 @@ func markTaken(tx *gorm.DB, taken []Ended) error {
 	for _, d := range marked {
 		if d.RetryEventID != "" {
 			asked[d.ID] = true
+		}
+		if d.Status == DeliveryFailed {
+			taken = slices.DeleteFunc(slices.Clone(taken), func(e Ended) bool { return e.Attempt.DeliveryID == d.ID })
 		}
 	}
 	return resolveSent(tx, taken, asked)

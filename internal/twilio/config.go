@@ -15,6 +15,9 @@ import (
 // DefaultTimeout is how long one hand-over may take.
 const DefaultTimeout = 20 * time.Second
 
+// StatusPath is where the web app takes what Twilio reports of messages: the path of a StatusCallback of ours.
+const StatusPath = "/hooks/twilio/status"
+
 // Config says which account sends, and where the API is.
 type Config struct {
 	// AccountSID is the account: AC and 32 hexadecimal digits.

@@ -58,12 +58,25 @@ func twilioProbe(c config.Twilio, channel rule.Channel, from, service string, ga
 	} else {
 		facts = append(facts, health.Fact{Name: "Sender", Value: from})
 	}
+	facts = append(facts, reports(c))
 	c.Timeout = min(c.Timeout, probeAnswer)
 	client, err := twilio.New(twilioConfig(c))
 	if err != nil {
 		return health.Channel(channel, wrongSettings, gate, facts...)
 	}
 	return health.Channel(channel, health.Twilio(client.Check), gate, facts...)
+}
+
+// reports says whether Twilio tells what becomes of messages.
+func reports(c config.Twilio) health.Fact {
+	switch {
+	case c.StatusCallback != "":
+		return health.Fact{Name: "Reports", Value: "to " + c.StatusCallback}
+	case c.WebhookAuthToken == "":
+		return health.Fact{Name: "Reports", Value: "none: they could not be proved without TWILIO_WEBHOOK_AUTH_TOKEN"}
+	default:
+		return health.Fact{Name: "Reports", Value: "none: that needs a NOTIFY_PUBLIC_URL that Twilio can reach, or TWILIO_STATUS_CALLBACK"}
+	}
 }
 
 // wrongSettings is the answer of a channel that cannot be tried.

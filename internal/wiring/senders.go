@@ -55,7 +55,7 @@ func emailConfig(c config.SMTP) email.Config {
 func twilioConfig(c config.Twilio) twilio.Config {
 	return twilio.Config{
 		AccountSID: c.AccountSID, AuthToken: c.AuthToken, APIKey: c.APIKey, APISecret: c.APISecret,
-		BaseURL: c.BaseURL, Timeout: c.Timeout,
+		BaseURL: c.BaseURL, StatusCallback: c.StatusCallback, Timeout: c.Timeout,
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 
 const bounces = "/hooks/email/bounces"
 
-// report is a delivery report about a delivery as Exim writes it.
-func report(d *store.Delivery, recipient string) string {
+// bounced is a delivery report about a delivery as Exim writes it.
+func bounced(d *store.Delivery, recipient string) string {
 	return "From MAILER-DAEMON Tue Nov 24 18:57:37 2026\nFrom: Mail Delivery System <Mailer-Daemon@mx.example.org>\n" +
 		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\nMessage-Id: <report-" + d.ID + "@mx.example.org>\n\n" +
 		"--b\nContent-type: text/plain\n\nIt came back.\n\n--b\nContent-type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n" +
@@ -40,7 +40,7 @@ func TestAPostedReportFailsItsDelivery(t *testing.T) {
 			d          *store.Delivery
 			kind, body string
 		}{
-			{byMail, "message/rfc822", report(byMail, "ann@example.org")},
+			{byMail, "message/rfc822", bounced(byMail, "ann@example.org")},
 			{byJSON, "application/json; charset=utf-8", `[{"type":"bounce","message_id":"<` + byJSON.ProviderID + `>","recipient":"bob@example.org","status":"5.1.1"}]`},
 		} {
 			for _, outcome := range []string{"failed", "repeated"} {
@@ -67,7 +67,7 @@ func TestAReportThatNamesAnotherAddressChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := open(t, testdb.SQLite(t))
 	d := h.sent(nil)
-	got := h.post("message/rfc822", strings.NewReader(report(d, "eve@example.org")))
+	got := h.post("message/rfc822", strings.NewReader(bounced(d, "eve@example.org")))
 	if got.status != http.StatusOK || !strings.Contains(got.body, "other_recipient") {
 		t.Errorf("answered %d %s", got.status, got.body)
 	}
@@ -84,7 +84,7 @@ func TestOnlyWhoKnowsTheSecretReports(t *testing.T) {
 		"no header": "", "another secret": "Bearer another secret of somebody", "a part of it": "Bearer " + secret[:20],
 		"another scheme": "Basic " + secret, "the secret alone": secret, "nothing after the scheme": "Bearer ",
 	} {
-		got := h.ask(http.MethodPost, bounces, strings.NewReader(report(d, d.Address)), "Authorization", authorization, "Content-Type", "message/rfc822")
+		got := h.ask(http.MethodPost, bounces, strings.NewReader(bounced(d, d.Address)), "Authorization", authorization, "Content-Type", "message/rfc822")
 		if code, _ := got.failure(t); got.status != http.StatusUnauthorized || code != "unauthorized" || got.header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s: answered %d %s", name, got.status, got.body)
 		}
@@ -93,7 +93,7 @@ func TestOnlyWhoKnowsTheSecretReports(t *testing.T) {
 		t.Errorf("the delivery is %s", h.status(d))
 	}
 	closed := open(t, h.db, func(c *hooks.EmailConfig) { c.Secret = "" })
-	if got := closed.ask(http.MethodPost, bounces, strings.NewReader(report(d, d.Address)), "Authorization", "Bearer ", "Content-Type", "message/rfc822"); got.status != http.StatusNotFound {
+	if got := closed.ask(http.MethodPost, bounces, strings.NewReader(bounced(d, d.Address)), "Authorization", "Bearer ", "Content-Type", "message/rfc822"); got.status != http.StatusNotFound {
 		t.Errorf("without a secret the address answers %d", got.status)
 	}
 }
@@ -118,11 +118,11 @@ func TestABadReportIsRefusedWithAReason(t *testing.T) {
 		"a form":                {"application/x-www-form-urlencoded", strings.NewReader("type=bounce"), http.StatusUnsupportedMediaType, "unsupported_media_type"},
 		"broken JSON":           {"application/json", strings.NewReader("{"), http.StatusUnprocessableEntity, "invalid"},
 		"a wrong field":         {"application/json", strings.NewReader("[" + good + "," + strings.Replace(good, "bounce", "spam", 1) + "]"), http.StatusUnprocessableEntity, "invalid"},
-		"JSON without end":      {"application/json", endless("["+strings.Repeat(" ", 1000)), http.StatusRequestEntityTooLarge, "body_too_large"},
+		"JSON without end":      {"application/json", endless("[" + strings.Repeat(" ", 1000)), http.StatusRequestEntityTooLarge, "body_too_large"},
 		"no message":            {"message/rfc822", strings.NewReader("\x00"), http.StatusBadRequest, "malformed"},
 		"an answer on holiday":  {"message/rfc822", strings.NewReader("Subject: away\n\nI am away."), http.StatusUnprocessableEntity, "no_report"},
-		"no original":           {"message/rfc822", strings.NewReader(strings.Replace(report(d, d.Address), "Message-ID", "Message-Nr", 1)), http.StatusUnprocessableEntity, "no_original"},
-		"a header without end":  {"message/rfc822", endless("X-Header: "+strings.Repeat("x", 900)+"\r\n"), http.StatusRequestEntityTooLarge, "body_too_large"},
+		"no original":           {"message/rfc822", strings.NewReader(strings.Replace(bounced(d, d.Address), "Message-ID", "Message-Nr", 1)), http.StatusUnprocessableEntity, "no_original"},
+		"a header without end":  {"message/rfc822", endless("X-Header: " + strings.Repeat("x", 900) + "\r\n"), http.StatusRequestEntityTooLarge, "body_too_large"},
 		"a message without end": {"message/rfc822", io.MultiReader(strings.NewReader("Content-Type: multipart/report; boundary=b\r\n\r\n"), endless(strings.Repeat("x", 998)+"\r\n")), http.StatusRequestEntityTooLarge, "body_too_large"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestADatabaseThatIsAwayIsSaidToWhoReports(t *testing.T) {
 	if err := store.Close(h.db); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.post("message/rfc822", strings.NewReader(report(d, d.Address))); got.status < 500 {
+	if got := h.post("message/rfc822", strings.NewReader(bounced(d, d.Address))); got.status < 500 {
 		t.Errorf("a report is answered %d %s", got.status, got.body)
 	}
 	if got := h.ask(http.MethodPost, link, strings.NewReader("List-Unsubscribe=One-Click"), "Content-Type", "application/x-www-form-urlencoded"); got.status < 500 {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,15 +17,9 @@ import (
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
-	"github.com/silquetech/silque-notifications/internal/testdb"
 	"github.com/silquetech/silque-notifications/internal/unsubscribe"
 	"github.com/silquetech/silque-notifications/web/hooks"
 )
-
-func TestMain(m *testing.M) {
-	gin.SetMode(gin.ReleaseMode)
-	os.Exit(testdb.Run(m))
-}
 
 const secret = "a secret of the mail server"
 

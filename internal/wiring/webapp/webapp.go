@@ -13,6 +13,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/wiring"
 	"github.com/silquetech/silque-notifications/web/access"
 	"github.com/silquetech/silque-notifications/web/app"
+	"github.com/silquetech/silque-notifications/web/hooks"
 )
 
 // Config gives the web app what the settings say.
@@ -25,6 +26,7 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 		TrustedProxies: c.Access.TrustedProxies, WorkflowLink: wiring.WorkflowLink(c.Notify.UIURL, t.Namespace), TemporalUI: c.Notify.UIURL,
 		HookSecret: c.Notify.HookSecret, EmailSender: c.SMTP.From,
 		Probes: wiring.Probes(c, db, t),
+		Twilio: hooks.TwilioConfig{AuthToken: c.Twilio.WebhookAuthToken, AccountSID: c.Twilio.AccountSID, PublicURLs: c.CallbackURLs()},
 	}
 }
 
