@@ -17,6 +17,7 @@ const (
 	Permanent Mode = "permanent"  // SMTP 550 5.1.1; Twilio 400 with code 21211
 	Hang      Mode = "hang"       // no answer until the client leaves
 	Drop      Mode = "drop"       // the connection is cut where the answer was due, and the message is not kept
+	Lost      Mode = "lost"       // the message is taken, and the connection is cut where the answer was due
 	Slow      Mode = "slow"       // the message is taken after 3 seconds
 	RateLimit Mode = "rate_limit" // SMTP 450 4.7.1; Twilio 429 with code 20429 and Retry-After: 2
 )
@@ -34,6 +35,8 @@ func (m Mode) Words() string {
 		return "no answer until the sender gives up"
 	case Drop:
 		return "the connection is cut after the hand-over, before the answer, and the message is not kept: the sender cannot know"
+	case Lost:
+		return "the message is kept, and the connection is cut before the answer: the sender cannot know, and must not send it twice"
 	case Slow:
 		return fmt.Sprintf("the message is taken after %d seconds", int(slowAnswer.Seconds()))
 	case RateLimit:
@@ -44,7 +47,7 @@ func (m Mode) Words() string {
 }
 
 // Modes lists every mode.
-var Modes = []Mode{OK, Temporary, Permanent, Hang, Drop, Slow, RateLimit}
+var Modes = []Mode{OK, Temporary, Permanent, Hang, Drop, Lost, Slow, RateLimit}
 
 // Fault is what is set for a channel.
 type Fault struct {

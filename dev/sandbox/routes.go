@@ -18,6 +18,7 @@ func (s *Sandbox) Routes(r gin.IRouter) {
 	root.GET("", s.showInbox)
 	root.GET("/messages/:id", s.showMessage)
 	root.GET("/messages/:id/html", s.showHTML)
+	root.POST("/messages/:id/answer", s.postAnswer)
 	root.POST("/faults", s.postFault)
 	root.POST("/empty", s.postEmpty)
 	root.GET("/static/:file", serveStatic)

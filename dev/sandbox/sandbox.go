@@ -48,6 +48,9 @@ type Options struct {
 	// StarterCommand gives the command that sends test messages, without its arguments, such as "DATABASE_URL=… go run
 	// ./starter": the empty inbox shows it. It is asked at each request; nil is "go run ./starter".
 	StarterCommand func() string
+	// Answers gives the address to which the web app wants what people answer to SMS and WhatsApp messages; without it, the
+	// inbox page offers no answers.
+	Answers func() string
 	// TemporalUI is the address of Temporal Web UI, for the links at the top of the inbox; empty for none.
 	TemporalUI string
 
@@ -62,6 +65,8 @@ type Sandbox struct {
 	account  credentials
 	patience time.Duration
 	starter  func() string
+	answers  func() string
+	client   *http.Client
 	temporal string
 
 	listener net.Listener
@@ -92,6 +97,8 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		account:  credentials{sid: o.AccountSID, token: o.AuthToken},
 		patience: o.slowAnswer,
 		starter:  o.StarterCommand,
+		answers:  o.Answers,
+		client:   &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, // without the environment's proxy
 		temporal: o.TemporalUI,
 		listener: listener,
 	}

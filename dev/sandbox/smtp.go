@@ -100,6 +100,10 @@ func (s *smtpSession) Data(r io.Reader) error {
 		s.sandbox.log.Error("sandbox: an email was refused because it could not be kept", "error", err)
 		return smtpNotKept
 	}
+	if s.sandbox.faults.meet(Email, Lost) == Lost {
+		_ = s.conn.Conn().Close()
+		return smtpGone
+	}
 	return nil
 }
 

@@ -69,7 +69,8 @@ func (s *Sandbox) createTwilioMessage(c *gin.Context) {
 		return
 	}
 	request := twilioRequest{form: c.Request.PostForm}
-	if !s.passTwilioFault(c, request.channel()) {
+	lost := s.faults.meet(request.channel(), Lost) == Lost
+	if !lost && !s.passTwilioFault(c, request.channel()) {
 		return
 	}
 	if problem := request.problem(); problem != nil {
@@ -80,6 +81,11 @@ func (s *Sandbox) createTwilioMessage(c *gin.Context) {
 	if err := s.inbox.add(c.Request.Context(), m); err != nil {
 		s.log.Error("sandbox: a Twilio message was refused because it could not be kept", "error", err)
 		refuseTwilio(c, errTwilioInternal)
+		return
+	}
+	s.report(*m)
+	if lost {
+		cut(c)
 		return
 	}
 	created := s.twilioMessage(*m)

@@ -34,6 +34,8 @@ type view struct {
 	Opened   *Message
 	As       string   // how an email is shown: html, text or source
 	Ways     []filter // the other ways to show it
+	Answered string   // the word that was just answered, if any
+	Answers  []string // the words that a phone offers to answer with
 	Phone    *phone   // what an SMS or a WhatsApp message stands in
 	Headers  []header
 	Named    []header // of Headers, those that say who else an email names
@@ -82,6 +84,12 @@ func (s *Sandbox) view(c *gin.Context, opened *Message) (view, error) {
 		return view{}, err
 	}
 	if opened != nil {
+		if answered := form.Get("answered"); slices.Contains(answerWords, answered) {
+			v.Answered = answered
+		}
+		if s.answers != nil {
+			v.Answers = answerWords
+		}
 		return v, s.open(ctx, &v, q, form.Get("as"))
 	}
 	return v, nil

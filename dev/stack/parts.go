@@ -18,6 +18,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/wiring/webapp"
 	"github.com/silquetech/silque-notifications/notify"
 	"github.com/silquetech/silque-notifications/web/app"
+	"github.com/silquetech/silque-notifications/web/hooks"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
@@ -33,7 +34,7 @@ func (s *Stack) defaults() []string {
 	if !s.names("TWILIO_ACCOUNT_SID") {
 		settings = append(settings,
 			"TWILIO_ACCOUNT_SID="+sandbox.DefaultAccountSID, "TWILIO_AUTH_TOKEN="+sandbox.DefaultAuthToken,
-			"TWILIO_BASE_URL="+s.URL()+sandbox.TwilioPath,
+			"TWILIO_BASE_URL="+s.URL()+sandbox.TwilioPath, "TWILIO_STATUS_CALLBACK="+s.URL()+hooks.TwilioStatusPath,
 			"TWILIO_SMS_FROM="+sandbox.DefaultFrom, "TWILIO_WHATSAPP_FROM="+sandbox.DefaultFrom)
 	}
 	return settings

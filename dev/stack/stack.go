@@ -25,6 +25,7 @@ import (
 	"github.com/silquetech/silque-notifications/notify"
 	"github.com/silquetech/silque-notifications/web/access"
 	"github.com/silquetech/silque-notifications/web/app"
+	"github.com/silquetech/silque-notifications/web/hooks"
 )
 
 // Options are what the command line and the environment ask for.
@@ -188,6 +189,7 @@ func (s *Stack) startSandbox(ctx context.Context) error {
 		Dir:            filepath.Join(s.options.Data, "sandbox"),
 		Logger:         slog.New(slog.NewTextHandler(s.options.LogTo, nil)).With("part", "sandbox"),
 		StarterCommand: s.starterCommand,
+		Answers:        func() string { return s.URL() + hooks.TwilioMessagesPath },
 		TemporalUI:     s.UIURL(),
 	})
 	if err != nil {
