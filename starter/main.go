@@ -1,5 +1,5 @@
 // Command starter sends a test message, or fires an event for a row by hand, and tells what became of it. It also carries
-// notifications over from the Django app, and to a file and back.
+// notifications over from the Django app, and to a file and back, and reads what mail servers report.
 package main
 
 import (
@@ -17,11 +17,16 @@ import (
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) }
 
-// run gives the exit code: 0 sent, 1 failed, 2 wrong usage.
+// run gives the exit code: 0 sent, 1 failed, 2 wrong usage, and for a mail server 75 try again later.
 func run(ctx context.Context, arguments, environ []string, stdout, stderr io.Writer) int {
 	settings, err := config.Load(environ)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
+	}
+	if len(arguments) > 0 && arguments[0] == "bounce" {
+		return runBounce(ctx, settings, arguments[1:], os.Stdin, stdout, stderr)
+	}
+	if err != nil {
 		return 1
 	}
 	if len(arguments) > 0 && arguments[0] == "import" {

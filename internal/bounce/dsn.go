@@ -19,7 +19,9 @@ import (
 // large; all but its head and a few parts are read past, and nothing else is kept.
 const (
 	// MaxMessage is the most bytes of a delivery report.
-	MaxMessage    = 32 << 20
+	MaxMessage = 32 << 20
+	// MaxBody is more than Parse and ParseJSON ever read, for a bound around them: theirs is met first, and says why.
+	MaxBody       = MaxMessage + 1<<20
 	maxHead       = 256 << 10 // of the report's header, its status fields, and the original's header each
 	maxRecipients = 100
 	maxParts      = 50

@@ -94,7 +94,7 @@ func (r Recorder) one(tx *gorm.DB, report Report) (Result, error) {
 		result.Outcome, err = r.arrived(tx, d)
 		return result, err
 	}
-	entry, err := entryOf(report, d)
+	entry, err := entryOf(report, d, tx.NowFunc().UTC())
 	if err != nil {
 		return result, err
 	}
@@ -166,7 +166,7 @@ func (r Recorder) arrived(tx *gorm.DB, d *store.Delivery) (Outcome, error) {
 	if !d.Done() {
 		return TooEarly, nil
 	}
-	now := time.Now().UTC()
+	now := tx.NowFunc().UTC()
 	changed := tx.Model(&store.Delivery{}).Where("id = ? AND status IN ?", d.ID, []store.DeliveryStatus{store.DeliverySent, store.DeliveryUnknown}).
 		Updates(map[string]any{"status": store.DeliveryDelivered, "error_code": "", "delivered_at": now, "updated_at": now})
 	if changed.Error != nil {
@@ -189,7 +189,7 @@ func (r Recorder) arrived(tx *gorm.DB, d *store.Delivery) (Outcome, error) {
 func (r Recorder) fail(tx *gorm.DB, d *store.Delivery, code string) (Outcome, error) {
 	taken := []store.DeliveryStatus{store.DeliverySent, store.DeliveryDelivered, store.DeliveryUnknown}
 	changed := tx.Model(&store.Delivery{}).Where("id = ? AND status IN ?", d.ID, taken).
-		Updates(map[string]any{"status": store.DeliveryFailed, "error_code": code, "updated_at": time.Now().UTC()})
+		Updates(map[string]any{"status": store.DeliveryFailed, "error_code": code, "updated_at": tx.NowFunc().UTC()})
 	if changed.Error != nil {
 		return "", fmt.Errorf("mark the delivery failed: %w", changed.Error)
 	}
@@ -219,7 +219,7 @@ func (r Recorder) suppress(tx *gorm.DB, d *store.Delivery, report Report) (bool,
 
 // entryOf is the report's row in the error log. Its key is the report's identity: the same report twice is one row, and
 // the same words about a message that was sent again are another when their sender says so.
-func entryOf(report Report, d *store.Delivery) (*store.ErrorEntry, error) {
+func entryOf(report Report, d *store.Delivery, now time.Time) (*store.ErrorEntry, error) {
 	extra, err := json.Marshal(map[string]any{
 		"channel": rule.Email, "provider_code": report.Code(), "class": report.Kind, "provider_answer": report.Diagnostic,
 	})
@@ -232,7 +232,6 @@ func entryOf(report Report, d *store.Delivery) (*store.ErrorEntry, error) {
 		DedupKey: "bounce:" + d.ID + ":" + report.Identity(),
 	}
 	if report.Kind == Delayed { // nothing to do yet: it is here for who wonders where the email is
-		now := time.Now().UTC()
 		entry.Resolved, entry.ResolvedAt = true, &now
 	}
 	return entry, nil

@@ -41,7 +41,7 @@ func (s Secrets) Get(ctx context.Context, purpose string) ([]byte, error) {
 		if made || len(kept) == 1 {
 			return nil, fmt.Errorf("store: the key for %s is not one: delete its row in notify_secrets, and a new one is made", purpose)
 		}
-		fresh := secret{Purpose: purpose, Value: make([]byte, secretLength), CreatedAt: time.Now().UTC()}
+		fresh := secret{Purpose: purpose, Value: make([]byte, secretLength), CreatedAt: db.NowFunc().UTC()}
 		_, _ = rand.Read(fresh.Value) // never fails
 		if err := db.Clauses(clause.OnConflict{DoNothing: true}).Create(&fresh).Error; err != nil {
 			return nil, fmt.Errorf("store: make the key for %s: %w", purpose, err)

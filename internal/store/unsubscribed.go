@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"gorm.io/gorm"
-
 )
 
 // Standing gives what suppresses a delivery's address: everything, and the delivery's own notification. Each is nil when
@@ -55,4 +54,3 @@ func (s Suppressions) Resubscribe(ctx context.Context, d *Delivery) error {
 		return err
 	})
 }
-

@@ -33,6 +33,7 @@ const usage = `starter sends a test message, or fires an event for a row, and te
   starter event --model orders --key 7 --action update
                                                an event for the row with that primary key
   starter import export.json --dry-run         carries notifications over from the Django app: starter import --help
+  starter bounce < message                     reads what a mail server reports: starter bounce --help
 
 It needs the database (DATABASE_URL), Temporal (TEMPORAL_ADDRESS) and a running worker.
 Exit code: 0 sent, 1 failed, 2 wrong usage.

@@ -67,6 +67,10 @@ type Config struct {
 	Twilio hooks.TwilioConfig
 	// Access says who may use the console; without it, there is none.
 	Access *access.Access
+	// HookSecret is the bearer token of reports about emails; empty: they are not taken.
+	HookSecret string
+	// EmailSender is the From of emails.
+	EmailSender string
 	// TrustedProxies are those whose X-Forwarded-For is believed.
 	TrustedProxies []string
 	// WorkflowLink gives a workflow's page in Temporal Web UI, which is at TemporalUI.
@@ -199,6 +203,9 @@ func (a *App) routes() *gin.Engine {
 	api.New(api.Config{
 		DB: a.config.DB, Token: a.config.APIToken, Addresses: a.config.Addresses, Rules: a.config.Rules,
 		Rows: store.Rows{DB: a.config.DB}, OnRuleChange: a.rulesChanged, Nudge: a.Nudge, Logger: a.config.Log,
+	}).Register(engine)
+	hooks.NewEmail(hooks.EmailConfig{
+		DB: a.config.DB, Secret: a.config.HookSecret, Sender: a.config.EmailSender, Log: a.config.Log,
 	}).Register(engine)
 	if twilio := a.config.Twilio; twilio.AccountSID != "" {
 		twilio.DB, twilio.Addresses, twilio.Log = a.config.DB, a.config.Addresses, a.config.Log

@@ -58,9 +58,9 @@ func (e *Email) readReports(c *gin.Context) ([]bounce.Report, bool) {
 	var reports []bounce.Report
 	switch kind {
 	case "application/json":
-		reports, err = bounce.ParseJSON(http.MaxBytesReader(c.Writer, c.Request.Body, bounce.MaxJSON+1))
+		reports, err = bounce.ParseJSON(http.MaxBytesReader(c.Writer, c.Request.Body, bounce.MaxBody))
 	case "message/rfc822":
-		reports, err = bounce.Parse(http.MaxBytesReader(c.Writer, c.Request.Body, bounce.MaxMessage+1))
+		reports, err = bounce.Parse(http.MaxBytesReader(c.Writer, c.Request.Body, bounce.MaxBody))
 	default:
 		answer(c, http.StatusUnsupportedMediaType, "unsupported_media_type",
 			`send a delivery report with "Content-Type: message/rfc822", or JSON with "Content-Type: application/json"`, nil)

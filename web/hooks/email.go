@@ -23,9 +23,6 @@ type EmailConfig struct {
 	DB *gorm.DB
 	// Secret is the bearer token of reports; empty: they are not taken.
 	Secret string
-	// PublicURL is where people reach the web app; links to unsubscribe are made where it is one that they can follow, and
-	// are honoured wherever they lead.
-	PublicURL string
 	// Sender is the From of emails, as people know it: Shop <shop@example.com>.
 	Sender string
 	Log    *slog.Logger

@@ -141,12 +141,8 @@ func (e *Email) leave(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Request.ParseMultipartForm(maxLeavingForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return errTooMuch
-		}
-		return errForm
+	if err := readForm(c.Request); err != nil {
+		return err
 	}
 	ctx, suppressions := c.Request.Context(), store.Suppressions{DB: e.config.DB}
 	form := c.Request.PostForm
@@ -174,6 +170,25 @@ func (e *Email) leave(c *gin.Context) error {
 	c.Header("Cache-Control", "no-store")
 	c.Redirect(http.StatusSeeOther, c.Request.URL.Path)
 	return nil
+}
+
+// readForm reads either kind of form. ParseMultipartForm alone would keep to itself what is wrong with the simple kind.
+func readForm(r *http.Request) error {
+	err := r.ParseForm()
+	if err == nil {
+		if err = r.ParseMultipartForm(maxLeavingForm); errors.Is(err, http.ErrNotMultipart) {
+			return nil
+		}
+	}
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &large):
+		return errTooMuch
+	default:
+		return errForm
+	}
 }
 
 func unsubscribed(s *store.Suppression) bool {

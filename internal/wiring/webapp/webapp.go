@@ -24,6 +24,7 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 		RetryAttempts: c.Notify.RetryAttempts, RetryInterval: c.Notify.RetryInterval,
 		Schedules: t.ScheduleClient(), AlertInterval: c.Rules.AlertInterval, Retention: c.Notify.Retention, Log: log,
 		TrustedProxies: c.Access.TrustedProxies, WorkflowLink: wiring.WorkflowLink(c.Notify.UIURL, t.Namespace), TemporalUI: c.Notify.UIURL,
+		HookSecret: c.Notify.HookSecret, EmailSender: c.SMTP.From,
 		Probes: wiring.Probes(c, db, t),
 		Twilio: hooks.TwilioConfig{AuthToken: c.Twilio.WebhookAuthToken, AccountSID: c.Twilio.AccountSID, PublicURLs: c.CallbackURLs()},
 	}
