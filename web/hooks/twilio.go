@@ -173,12 +173,7 @@ func (t *Twilio) heed(ctx context.Context, form url.Values) error {
 
 // fail asks Twilio to come again: a report that is lost would leave a delivery in doubt.
 func (t *Twilio) fail(c *gin.Context, err error) {
-	var coded interface{ SQLState() string }
-	text := err.Error()
-	if errors.As(err, &coded) {
-		text = "database error, SQLSTATE " + coded.SQLState() // its own text can quote a value
-	}
-	t.config.Log.Error("A callback of Twilio's could not be taken", "path", c.FullPath(), "error", text)
+	logFailure(c, t.config.Log, err)
 	c.Header("Retry-After", "60")
 	c.AbortWithStatus(http.StatusServiceUnavailable)
 }
