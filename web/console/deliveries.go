@@ -27,6 +27,7 @@ func (s *Console) deliveriesRoutes() []Route {
 		{http.MethodPost, "/deliveries/retry/:id/stop", account.Editor, (*Console).stopBulkRetry},
 		{http.MethodGet, "/deliveries/:id", account.Viewer, (*Console).showDelivery},
 		{http.MethodGet, "/deliveries/:id/html", account.Viewer, (*Console).showDeliveryHTML},
+		{http.MethodPost, "/deliveries/:id/resolve", account.Editor, (*Console).resolveDelivery},
 	}
 }
 
