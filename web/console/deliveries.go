@@ -161,7 +161,7 @@ func (s *Console) listDeliveries(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.deliveries.Search(ctx, filter, a.paging(listLimit))
+	found, err := s.deliveries.Search(ctx, filter, a.paging())
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (suppressionsPage) Reason(r store.SuppressionReason) string { return reason
 func (s *Console) listSuppressions(c *gin.Context) error {
 	ctx, a := c.Request.Context(), ask(c)
 	f := s.suppressionFilter(a)
-	found, err := s.suppressions.Search(ctx, f, a.paging(listLimit))
+	found, err := s.suppressions.Search(ctx, f, a.paging())
 	if err != nil {
 		return err
 	}
