@@ -151,6 +151,7 @@ var needs = map[string]need{
 	"GET /api/v1/deliveries":                   read,
 	"GET /api/v1/deliveries/:id":               read,
 	"POST /api/v1/deliveries/:id/retry":        write,
+	"POST /api/v1/deliveries/:id/resolve":      write,
 	"POST /api/v1/deliveries/retry":            write,
 	"GET /api/v1/suppressions":                 read,
 	"POST /api/v1/suppressions":                write,
