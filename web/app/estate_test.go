@@ -79,7 +79,7 @@ func (e *estate) populate(db *gorm.DB) {
 	users := account.Users{DB: db}
 	for _, role := range account.Roles {
 		c := e.signIn(users, string(role), role)
-		c.name, c.has = "a session of the role "+string(role), append(roles[role], formToken)
+		c.name, c.has = "a session of the role "+string(role), append(slices.Clone(roles[role]), formToken)
 		e.callers = append(e.callers, c)
 	}
 	gone := e.signIn(users, "gone", account.Admin)
