@@ -14,14 +14,14 @@ import (
 	"github.com/silquetech/silque-notifications/internal/wiring"
 )
 
-const bounceUsage = `starter bounce reads what mail servers report of emails that they could not deliver (RFC 3464): one message from
-standard input, or from each of the files.
+const bounceUsage = `starter bounce reads what mail servers report of emails that they could not deliver (RFC 3464), and what mail
+providers report of recipients who called one spam (RFC 5965): one message from standard input, or from each of the files.
 
   starter bounce < message              what a mail server pipes into it, or one message of a mailbox
   starter bounce Maildir/new/*          the messages of a Maildir
 
-A report about an email that was sent from here fails its delivery, and suppresses an address that is no mailbox. Whatever
-else comes to such a mailbox, answers and spam, is passed over: a mail server must not send it back.
+A report about an email that was sent from here fails its delivery, and suppresses an address that is no mailbox; a
+complaint suppresses the address, and the delivery stays as it was. Whatever else comes to such a mailbox, answers and spam, is passed over: a mail server must not send it back.
 
 It needs the database (DATABASE_URL). Reading a message twice does no harm.
 Exit code: 0 read or passed over, 1 a file cannot be read, 2 wrong usage, 75 try again later (the database is away, or the

@@ -55,6 +55,11 @@ func bounced(d *store.Delivery, recipient string) string {
 		"\nStatus: 5.1.1\n\n--b\nContent-type: text/rfc822-headers\n\nMessage-ID: <" + d.ProviderID + ">\n\n--b--\n"
 }
 
+func complaint(d *store.Delivery) string {
+	return "From: feedback@isp.example.net\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/feedback-report\n\n" +
+		"Feedback-Type: abuse\nOriginal-Rcpt-To: ann@example.org\n\n--b\nContent-Type: message/rfc822\n\nMessage-ID: <" + d.ProviderID + ">\n\nlate\n--b--\n"
+}
+
 // piped runs starter bounce with a message on standard input.
 func piped(t *testing.T, url, message string, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
@@ -94,6 +99,8 @@ func TestTheExitCodeTellsAMailServerWhatToDo(t *testing.T) {
 	d := emailed(t, url, store.DeliverySent)
 	early := testdb.SQLiteURL(t)
 	sending := emailed(t, early, store.DeliverySending)
+	complained := testdb.SQLiteURL(t)
+	spam := emailed(t, complained, store.DeliverySent)
 	folder := t.TempDir()
 	for name, content := range map[string]string{"1": bounced(d, "ann@example.org"), "2": "Subject: away\n\nI am away."} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
@@ -106,6 +113,8 @@ func TestTheExitCodeTellsAMailServerWhatToDo(t *testing.T) {
 		code               int
 		says               string
 	}{
+		{"a complaint", complained, complaint(spam), nil, 0, spam.ID + ": recorded; the address gets no more emails"},
+		{"no complaint", complained, strings.Replace(complaint(spam), "abuse", "not-spam", 1), nil, 0, "passed over: this feedback report is no complaint"},
 		{"an answer on holiday", url, "Subject: away\n\nI am away.", nil, 0, "passed over"},
 		{"no message at all", url, "", nil, 0, "passed over"},
 		{"somebody else's report", url, bounced(&store.Delivery{ProviderID: "x@example.com"}, "ann@example.org"), nil, 0, "passed over"},

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 )
 
 // paramStatusCallback is where whoever creates a message wants to hear what becomes of it.
@@ -84,7 +85,7 @@ func (s *Sandbox) postAnswer(c *gin.Context) {
 	form := s.twilioForm(m)
 	form.Set("To", s.twilioForm(m).Get("From"))
 	form.Set("From", s.twilioForm(m).Get("To"))
-	form.Set("MessageSid", "SM"+strings.ReplaceAll(m.ID, "-", "")[:31]+"f")
+	form.Set("MessageSid", answerSID()) // an answer is a message of its own
 	form.Set("Body", word)
 	if err := s.call(c.Request.Context(), s.answers(), form); err != nil {
 		s.log.Error("sandbox: an answer was not taken", "error", err)
@@ -94,6 +95,9 @@ func (s *Sandbox) postAnswer(c *gin.Context) {
 	place := url.URL{Path: "/sandbox/messages/" + m.ID, RawQuery: url.Values{"answered": {word}}.Encode()}
 	c.Redirect(http.StatusSeeOther, place.String())
 }
+
+// answerSID names an answer as Twilio would.
+func answerSID() string { return "SM" + strings.ReplaceAll(uuid.NewString(), "-", "") }
 
 // call makes one call as Twilio does: a form, signed with the account's token.
 func (s *Sandbox) call(ctx context.Context, address string, form url.Values) error {

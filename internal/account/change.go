@@ -200,8 +200,17 @@ func (s Users) ChangePassword(ctx context.Context, id, current, password, keep s
 // FromProvider gives the user whom an OpenID Connect provider names. Somebody who is a user by the address, which the
 // provider has verified, gets the identity at the first time; somebody new becomes a user of the role, or is ErrNotFound
 // when there is none for people seen for the first time. An address whose user has another identity at the same provider
-// is ErrIdentityTaken: addresses are given to others, identities are not.
+// is ErrIdentityTaken: addresses are given to others, identities are not. Somebody new may come twice at once, in two
+// windows: both are the same user.
 func (s Users) FromProvider(ctx context.Context, issuer, subject, email, name string, role Role) (*User, error) {
+	user, err := s.fromProvider(ctx, issuer, subject, email, name, role)
+	if errors.Is(err, ErrEmailTaken) { // a moment ago: now they are found
+		return s.fromProvider(ctx, issuer, subject, email, name, role)
+	}
+	return user, err
+}
+
+func (s Users) fromProvider(ctx context.Context, issuer, subject, email, name string, role Role) (*User, error) {
 	identity := issuer + " " + subject
 	user, err := s.ByIdentity(ctx, identity)
 	if !errors.Is(err, ErrNotFound) {

@@ -253,6 +253,31 @@ func TestSomeoneFromAProviderIsFoundByIdentityThenByAddress(t *testing.T) {
 	})
 }
 
+// TestSomebodyNewWhoComesTwiceAtOnceIsOneUser: in two windows, or by a browser that repeats the request.
+func TestSomebodyNewWhoComesTwiceAtOnceIsOneUser(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		users := account.Users{DB: db}
+		for round := range 10 {
+			const windows = 4
+			email := fmt.Sprintf("new%d@example.com", round)
+			found, errs := make([]*account.User, windows), make([]error, windows)
+			var all sync.WaitGroup
+			for i := range windows {
+				all.Go(func() {
+					found[i], errs[i] = users.FromProvider(t.Context(), "https://id.example.com", email, email, "", account.Viewer)
+				})
+			}
+			all.Wait()
+			for i := range windows {
+				if errs[i] != nil || found[i].ID != found[0].ID {
+					t.Fatalf("round %d, window %d: %v, %v", round, i, found[i], errs[i])
+				}
+			}
+		}
+	})
+}
+
 func TestAdminsWhoTakeEachOthersRightsAtOnceLeaveOneAndNoDeadlock(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {

@@ -28,8 +28,9 @@ const (
 	maxDepth      = 4
 )
 
-// Parse reads a delivery report (RFC 3464) as a mailbox has it, or an MTA gives it to a program: with or without the
-// line "From …" that some write before it. It gives a report for each recipient of whom something is said that counts.
+// Parse reads a delivery report (RFC 3464) or an abuse report (RFC 5965) as a mailbox has it, or an MTA gives it to a
+// program: with or without the line "From …" that some write before it. It gives a report for each recipient of whom
+// something is said that counts; of an abuse report, for each who may be the one, see complaints.
 //
 // Every error is one of the package's own, so that whoever sent it can be told.
 func Parse(r io.Reader) ([]Report, error) {
@@ -45,7 +46,7 @@ func Parse(r io.Reader) ([]Report, error) {
 		return nil, bound.reason(ErrMalformed)
 	}
 	bound.left = MaxMessage
-	var d dsn
+	var d reading
 	if err := d.read(textproto.MIMEHeader(message.Header), message.Body, 0); err != nil {
 		return nil, bound.reason(err)
 	}
@@ -81,17 +82,20 @@ func (b *bounded) reason(err error) error {
 	return err
 }
 
-// dsn collects the parts of a delivery report.
-type dsn struct {
-	parts     int
-	status    []byte
-	messageID string
+// reading collects the parts of a report.
+type reading struct {
+	parts int
+	// status are the fields of a delivery report, and feedback those of an abuse report.
+	status, feedback []byte
+	messageID        string
 	// delivery is our own header of the original, for providers that write a Message-ID of their own over ours.
 	delivery string
+	// to are the addresses of the original's To.
+	to []string
 }
 
 // read looks at one part. What is not of interest is read past.
-func (d *dsn) read(header textproto.MIMEHeader, body io.Reader, depth int) error {
+func (d *reading) read(header textproto.MIMEHeader, body io.Reader, depth int) error {
 	kind, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil {
 		return nil //nolint:nilerr // a part without a readable type holds nothing for us
@@ -104,6 +108,11 @@ func (d *dsn) read(header textproto.MIMEHeader, body io.Reader, depth int) error
 			d.status, err = head(decoded(header, body))
 		}
 		return err
+	case kind == "message/feedback-report":
+		if d.feedback == nil {
+			d.feedback, err = head(decoded(header, body))
+		}
+		return err
 	case kind == "message/rfc822", kind == "text/rfc822-headers", kind == "message/global", kind == "message/global-headers":
 		return d.readOriginal(decoded(header, body))
 	default:
@@ -111,7 +120,7 @@ func (d *dsn) read(header textproto.MIMEHeader, body io.Reader, depth int) error
 	}
 }
 
-func (d *dsn) readParts(body io.Reader, boundary string, depth int) error {
+func (d *reading) readParts(body io.Reader, boundary string, depth int) error {
 	if boundary == "" || depth >= maxDepth {
 		return ErrMalformed
 	}
@@ -125,7 +134,7 @@ func (d *dsn) readParts(body io.Reader, boundary string, depth int) error {
 			return ErrTooLarge
 		case err != nil:
 			// The end is missing: what came before it may be all that counts.
-			if d.status != nil {
+			if d.status != nil || d.feedback != nil {
 				return nil
 			}
 			return ErrMalformed
@@ -140,7 +149,7 @@ func (d *dsn) readParts(body io.Reader, boundary string, depth int) error {
 }
 
 // readOriginal takes the names of the message that is returned.
-func (d *dsn) readOriginal(body io.Reader) error {
+func (d *reading) readOriginal(body io.Reader) error {
 	if d.messageID != "" || d.delivery != "" {
 		return nil
 	}
@@ -151,6 +160,7 @@ func (d *dsn) readOriginal(body io.Reader) error {
 	header := groups(content)
 	if len(header) > 0 {
 		d.messageID, d.delivery = strings.Trim(header[0]["message-id"], "<> \t"), header[0]["x-silque-delivery"]
+		d.to = addressees(header[0]["to"])
 	}
 	return nil
 }
@@ -211,17 +221,29 @@ func groups(content []byte) []map[string]string {
 	return all
 }
 
-// reports gives what the status fields say, recipient by recipient.
-func (d *dsn) reports(id string) ([]Report, error) {
-	if d.status == nil {
-		return nil, ErrNoReport
-	}
+// about names the message that the report is about.
+func (d *reading) about() (string, error) {
 	message := d.messageID
 	if d.delivery != "" {
 		message = named(d.messageID, d.delivery)
 	}
 	if message == "" {
-		return nil, ErrNoOriginal
+		return "", ErrNoOriginal
+	}
+	return message, nil
+}
+
+// reports gives what the status fields say, recipient by recipient, or the complaints where there are none.
+func (d *reading) reports(id string) ([]Report, error) {
+	switch {
+	case d.status == nil && d.feedback == nil:
+		return nil, ErrNoReport
+	case d.status == nil:
+		return d.complaints(id)
+	}
+	message, err := d.about()
+	if err != nil {
+		return nil, err
 	}
 	if id == "" {
 		id = string(d.status)

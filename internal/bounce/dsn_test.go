@@ -220,11 +220,13 @@ func TestTheWordsOfAReportAreShortAndReadable(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(kept(f, "exim.eml")))
 	f.Add([]byte(kept(f, "postfix.eml")))
+	f.Add([]byte(kept(f, "arf.eml")))
+	f.Add([]byte(kept(f, "arf-redacted.eml")))
 	f.Add([]byte(report("Final-Recipient: rfc822; ann@example.org\r\nAction: failed\r\n", original)))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		reports, err := bounce.Parse(strings.NewReader(string(content)))
 		if err != nil {
-			for _, one := range []error{bounce.ErrTooLarge, bounce.ErrMalformed, bounce.ErrNoReport, bounce.ErrNoOriginal} {
+			for _, one := range []error{bounce.ErrTooLarge, bounce.ErrMalformed, bounce.ErrNoReport, bounce.ErrNoOriginal, bounce.ErrNoComplaint, bounce.ErrNoComplainer} {
 				if errors.Is(err, one) {
 					return
 				}
@@ -235,8 +237,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d reports", len(reports))
 		}
 		for _, r := range reports {
-			if r.MessageID == "" || r.Recipient == "" || r.Kind == "" || r.Status == "" || len([]rune(r.Diagnostic)) > 1001 ||
-				strings.ContainsAny(r.Recipient+r.Diagnostic, "\r\n\x00") || len(r.Code()) > 20 {
+			if r.MessageID == "" || r.Recipient == "" || r.Kind == "" || (r.Status == "") != (r.Kind == bounce.Complaint) || len([]rune(r.Diagnostic)) > 1001 ||
+				strings.ContainsAny(r.Recipient+r.Original+r.Diagnostic, "\r\n\x00") || len(r.Code()) > 20 {
 				t.Fatalf("a report %+v", r)
 			}
 		}

@@ -27,10 +27,13 @@ const (
 
 // What is wrong with a report as a whole. The texts say what to do and quote nothing of it.
 var (
-	ErrTooLarge   = errors.New("the report is too large: 32 MiB of message, 256 KiB of header or status fields, 1 MiB of JSON are the most")
-	ErrMalformed  = errors.New("this cannot be read as an email message")
-	ErrNoReport   = errors.New("this email is no delivery report: it has no part of type message/delivery-status (RFC 3464)")
-	ErrNoOriginal = errors.New("the delivery report does not say which message it is about: let the mail server return the headers of the original (RFC 3464, section 2)")
+	ErrTooLarge  = errors.New("the report is too large: 32 MiB of message, 256 KiB of header or status fields, 1 MiB of JSON are the most")
+	ErrMalformed = errors.New("this cannot be read as an email message")
+	ErrNoReport  = errors.New("this email is no report: it has no part of type message/delivery-status (RFC 3464) or message/feedback-report (RFC 5965)")
+	// ErrNoComplaint is not a fault of whoever sent it: providers report other things in the same form.
+	ErrNoComplaint  = errors.New("this feedback report is no complaint: its Feedback-Type is not abuse, fraud or opt-out (RFC 5965)")
+	ErrNoComplainer = errors.New("the complaint does not say whom the message went to: it needs Original-Rcpt-To, or the header To of the original (RFC 5965, section 3.2)")
+	ErrNoOriginal   = errors.New("the report does not say which message it is about: let the mail server return the headers of the original (RFC 3464, section 2)")
 )
 
 // Report is one thing said about one message and one recipient.

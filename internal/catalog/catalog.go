@@ -28,8 +28,11 @@ type row struct {
 // TableName is fixed by the migrations.
 func (row) TableName() string { return "notify_models" }
 
-// Save writes a model's entry, replacing an earlier one of that name.
+// Save writes a model's entry, replacing an earlier one of that name. A model that CheckNames refuses is not written.
 func Save(ctx context.Context, db *gorm.DB, m *Model) error {
+	if err := CheckNames(m); err != nil {
+		return err
+	}
 	definition, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("catalog: encode model %s: %w", m.Name, err)
@@ -62,7 +65,8 @@ func (s Set) List() []*Model {
 	return models
 }
 
-// Load reads the whole catalog: a few dozen entries in one query.
+// Load reads the whole catalog: a few dozen entries in one query. An entry that CheckNames refuses is an error, as is one
+// that tells of another table than its own.
 func Load(ctx context.Context, db *gorm.DB) (Set, error) {
 	var rows []row
 	if err := db.WithContext(ctx).Session(&gorm.Session{NewDB: true}).Find(&rows).Error; err != nil {
@@ -72,7 +76,13 @@ func Load(ctx context.Context, db *gorm.DB) (Set, error) {
 	for _, r := range rows {
 		m := new(Model)
 		if err := json.Unmarshal([]byte(r.Definition), m); err != nil {
-			return nil, fmt.Errorf("catalog: entry %s cannot be read, register the model again: %w", r.Name, err)
+			return nil, fmt.Errorf("catalog: entry %q cannot be read, register the model again: %w", shortened(r.Name), err)
+		}
+		if err := CheckNames(m); err != nil {
+			return nil, err
+		}
+		if m.Name != r.Name {
+			return nil, fmt.Errorf("catalog: entry %q is about the table %q: register both models again", shortened(r.Name), m.Name)
 		}
 		set[r.Name] = m
 	}

@@ -45,6 +45,9 @@ func DescribeFields(s *schema.Schema, fields []*schema.Field) (*Model, error) {
 	}
 	m.Relations = describeRelations(s, fields)
 	m.SoftDelete = softDelete(s)
+	if err := CheckNames(m); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 

@@ -28,7 +28,7 @@ type DatedPage struct {
 // many forms, it can be some hours more: the caller looks at the values. More says that there may be a further page. When another try
 // would not help, the error is rule.ErrUnreadable.
 func (s Rows) Dated(ctx context.Context, m *catalog.Model, p DatedPage) (rows []json.RawMessage, more bool, err error) {
-	query := alive(session(s.DB).WithContext(ctx).Table(m.Name), m).Where(between(s.DB, p))
+	query := alive(s.of(ctx, m), m).Where(between(s.DB, p))
 	if len(p.After) > 0 {
 		query = query.Where(after(m.PrimaryKey, p.After))
 	}

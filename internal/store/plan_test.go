@@ -147,7 +147,7 @@ func suppressionQuestions() []question {
 		}},
 	}
 	for name, f := range map[string]store.SuppressionFilter{
-		"channel": {Channel: "sms"}, "reason": {Reason: "bounce"}, "address": {Address: "a"},
+		"channel": {Channel: "sms"}, "reason": {Reason: "bounce"}, "address": {Address: "a"}, "notification": {NotificationID: "n"},
 	} {
 		questions = append(questions, question{"suppressions by " + name, false, func(ctx context.Context, db *gorm.DB) error {
 			_, err := store.Suppressions{DB: db}.Search(ctx, f, store.Paging{})

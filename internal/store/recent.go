@@ -40,7 +40,7 @@ func (s Rows) Recent(ctx context.Context, m *catalog.Model, search string) ([]Pi
 	ctx, cancel := context.WithTimeout(ctx, recentPatience)
 	defer cancel()
 	search = strings.TrimSpace(search)
-	query := newest(alive(session(s.DB).WithContext(ctx).Table(m.Name), m), m)
+	query := newest(alive(s.of(ctx, m), m), m)
 	if search != "" {
 		query = newest(session(s.DB).WithContext(ctx).Table("(?) AS recent", query.Limit(recentSearched)), m)
 		query = query.Where(holdsText(m, search))
@@ -72,7 +72,7 @@ func (s Rows) Values(ctx context.Context, m *catalog.Model, field string) ([]str
 	ctx, cancel := context.WithTimeout(ctx, recentPatience)
 	defer cancel()
 	column := clause.Column{Name: field}
-	recent := newest(alive(session(s.DB).WithContext(ctx).Table(m.Name), m), m).Limit(recentSearched)
+	recent := newest(alive(s.of(ctx, m), m), m).Limit(recentSearched)
 	texts := session(s.DB).WithContext(ctx).Table("(?) AS recent", recent).Select("CAST(? AS TEXT) AS value", column)
 	var values []string
 	err := session(s.DB).WithContext(ctx).Table("(?) AS texts", texts).Distinct("value").

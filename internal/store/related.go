@@ -18,7 +18,7 @@ import (
 // Table and columns come from the catalog and are quoted; the values are parameters. Rows that are deleted softly are left out. When
 // another try would not help, the error is rule.ErrUnreadable, or rule.ErrTooLarge.
 func (s Rows) Matching(ctx context.Context, m *catalog.Model, where []rule.Equal, limit int) ([]json.RawMessage, error) {
-	query := alive(session(s.DB).WithContext(ctx).Table(m.Name), m)
+	query := alive(s.of(ctx, m), m)
 	for _, equal := range where {
 		query = query.Where(holds(s.DB, m, equal))
 	}

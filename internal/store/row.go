@@ -28,7 +28,7 @@ func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMe
 	if len(parts) != len(m.PrimaryKey) {
 		return nil, ErrNotFound
 	}
-	query := session(s.DB).WithContext(ctx).Table(m.Name)
+	query := s.of(ctx, m)
 	for i, column := range m.PrimaryKey {
 		value, ok := keyValue(m, column, parts[i])
 		if !ok {
@@ -47,6 +47,13 @@ func (s Rows) Row(ctx context.Context, m *catalog.Model, key string) (json.RawMe
 		return nil, ErrNotFound
 	}
 	return found[0], nil
+}
+
+// of begins a query of a model's table. Given the name alone, gorm takes one with a space or a backtick for SQL.
+func (s Rows) of(ctx context.Context, m *catalog.Model) *gorm.DB {
+	query := session(s.DB).WithContext(ctx).Table("?", clause.Table{Name: m.Name})
+	query.Statement.Table = m.Name[strings.LastIndex(m.Name, ".")+1:] // what gorm writes before a column
+	return query
 }
 
 // snapshots reads the rows of a query in the form that the catalog describes. Every value is taken as the driver gives

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,6 +80,9 @@ type Suppression struct {
 // TableName is fixed by the migrations.
 func (Suppression) TableName() string { return "notify_suppressions" }
 
+// SuppressionDetailLimit is how long a person's note may be, in characters.
+const SuppressionDetailLimit = 500
+
 // Suppressions keeps the addresses that get no messages.
 type Suppressions struct{ DB *gorm.DB }
 
@@ -91,16 +95,41 @@ func FoldAddress(address string) string { return strings.ToLower(address) }
 // bounce gives way to what the person said.
 func (s Suppressions) AddTx(tx *gorm.DB, added *Suppression) (fresh bool, err error) {
 	added.ID, added.CreatedAt = outbox.NewID(), time.Now().UTC().Truncate(time.Microsecond)
-	added.Address = FoldAddress(added.Address)
 	tx = session(tx)
+	for {
+		if fresh, err = s.insert(tx, added); err != nil {
+			return false, err
+		}
+		if fresh {
+			return true, recordSuppression(tx, "added", added, added.CreatedBy)
+		}
+		if err := s.weigh(tx, added); !errors.Is(err, ErrNotFound) {
+			return false, err
+		}
+		// Somebody has lifted it since: then it is new after all.
+	}
+}
+
+// insert keeps a suppression as it is given, unless there is one for the same address, channel and notification.
+func (s Suppressions) insert(tx *gorm.DB, added *Suppression) (inserted bool, err error) {
+	added.Address = FoldAddress(added.Address)
 	result := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(added)
 	if result.Error != nil {
 		return false, fmt.Errorf("store: add a suppression: %w", result.Error)
 	}
-	if result.RowsAffected == 0 {
-		return false, s.weigh(tx, added)
-	}
-	return true, recordSuppression(tx, "added", added, added.CreatedBy)
+	return result.RowsAffected > 0, nil
+}
+
+// Restore puts back, as it was, a suppression that was lifted, and says so in the audit log. One that has come in its
+// place since stays, and restored is false.
+func (s Suppressions) Restore(ctx context.Context, was *Suppression, by string) (restored bool, err error) {
+	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if restored, err = s.insert(tx, was); err != nil || !restored {
+			return err
+		}
+		return recordSuppression(tx, "restored", was, by)
+	})
+	return restored, err
 }
 
 // weigh leaves the suppression that is there, or puts the given one in its place, and gives which one stands in added.

@@ -8,6 +8,8 @@ import (
 // SuppressionFilter narrows a list; empty fields do not.
 type SuppressionFilter struct {
 	Channel, Reason string
+	// NotificationID asks for those of one notification; those of every one are not among them.
+	NotificationID string
 	// Address is a whole address, whatever its case; Text is a part of one.
 	Address, Text string
 	// Span is when they were entered.
@@ -16,6 +18,7 @@ type SuppressionFilter struct {
 
 func (f SuppressionFilter) conditions() (c conditions) {
 	c.many("address", FoldAddress(f.Address), "")
+	c.many("notification_id", f.NotificationID, " AND notification_id <> ''")
 	c.many("reason", f.Reason, "")
 	c.many("channel", f.Channel, "")
 	c.contains(f.Text, "address")

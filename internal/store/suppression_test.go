@@ -142,14 +142,56 @@ func TestASuppressionIsLiftedByWhoeverMayAndTheAuditLogSaysSo(t *testing.T) {
 	})
 }
 
+func TestALiftedSuppressionIsPutBackAsItWas(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		s, ctx := store.Suppressions{DB: db}, t.Context()
+		was := &store.Suppression{Channel: rule.SMS, Address: "+12025550123", NotificationID: "n", Reason: store.SuppressedStop,
+			Source: store.SuppressedByHook, DeliveryID: "d", Detail: "21610", CreatedBy: "Twilio"}
+		suppress(t, db, was)
+		before, err := s.Get(ctx, was.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lifted, err := s.Remove(ctx, was.ID, "ann@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if restored, err := s.Restore(ctx, lifted, "ann@example.com"); err != nil || !restored {
+			t.Fatalf("put back: %v, %v", restored, err)
+		}
+		if after, err := s.Get(ctx, was.ID); err != nil || !after.CreatedAt.Equal(before.CreatedAt) ||
+			fmt.Sprint(after.ID, after.Channel, after.Address, after.NotificationID, after.Reason, after.Source, after.DeliveryID, after.Detail, after.CreatedBy) !=
+				fmt.Sprint(before.ID, before.Channel, before.Address, before.NotificationID, before.Reason, before.Source, before.DeliveryID, before.Detail, before.CreatedBy) {
+			t.Errorf("it was %+v and is %+v, %v", before, after, err)
+		}
+		if restored, err := s.Restore(ctx, lifted, "ann@example.com"); err != nil || restored {
+			t.Errorf("put back twice: %v, %v", restored, err)
+		}
+		records, _, err := audit.List(ctx, db, audit.Filter{Action: "suppression.restored"}, "", 0)
+		if err != nil || len(records) != 1 || records[0].TargetID != was.ID || records[0].Actor != "ann@example.com" {
+			t.Errorf("the audit log says %+v, %v", records, err)
+		}
+	})
+}
+
 func TestSuppressionsAreSearched(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		s, ctx := store.Suppressions{DB: db}, t.Context()
 		ann := &store.Suppression{Channel: rule.Email, Address: "Ann@example.com", Reason: store.SuppressedBounce}
 		ben := &store.Suppression{Channel: rule.SMS, Address: "+12025550123", Reason: store.SuppressedStop}
+		own := &store.Suppression{Channel: rule.Email, Address: "ann@example.com", NotificationID: "n", Reason: store.SuppressedUnsubscribe}
+		suppress(t, db, own)
 		suppress(t, db, ann)
 		suppress(t, db, ben)
+		page, err := s.List(ctx, store.SuppressionFilter{NotificationID: "n"}, store.Paging{})
+		if err != nil || len(page.Items) != 1 || page.Items[0].ID != own.ID {
+			t.Errorf("list by notification: %d, %v", len(page.Items), err)
+		}
+		if _, err := s.Remove(ctx, own.ID, "ann"); err != nil {
+			t.Fatal(err)
+		}
 		for name, f := range map[string]store.SuppressionFilter{
 			"channel": {Channel: "email"}, "reason": {Reason: "bounce"}, "address": {Address: "ANN@example.com"}, "a part of the address": {Text: "nn@Ex"},
 			"all of it": {Channel: "email", Reason: "bounce", Text: "ann"},

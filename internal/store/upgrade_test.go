@@ -57,6 +57,10 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 			exec(`INSERT INTO notify_attempts (delivery_id, number, outcome, code, detail, started_at, finished_at)
 				VALUES ('d2',1,'sent','','',?,?)`, now, now)
 
+			if _, err := provider.UpTo(ctx, 12); err != nil {
+				t.Fatal(err)
+			}
+			exec(`INSERT INTO notify_suppressions VALUES ('s1','email','ann@example.com','n1','unsubscribe','hook','d1','link',?,'recipient')`, now)
 			if err := store.Migrate(ctx, db); err != nil {
 				t.Fatal(err)
 			}
@@ -85,6 +89,14 @@ func TestADatabaseWithDataIsUpgradedAndBack(t *testing.T) {
 				t.Errorf("deliveries of before are counted as %+v, %v", counted, err)
 			}
 			suppress(t, db, &store.Suppression{Channel: rule.SMS, Address: "+12025550123", Reason: store.SuppressedStop})
+			if page, err := (store.Suppressions{DB: db}).List(ctx, store.SuppressionFilter{NotificationID: "n1"}, store.Paging{}); err != nil || len(page.Items) != 1 || page.Items[0].ID != "s1" {
+				t.Errorf("the suppression of before is listed as %+v, %v", page.Items, err)
+			}
+			for _, want := range []bool{true, false} {
+				if fresh, err := (store.Suppressions{}).HearTx(db, "SM1"); err != nil || fresh != want {
+					t.Errorf("an answer is new: %v, %v; want %v", fresh, err, want)
+				}
+			}
 			if d, err := (store.Deliveries{DB: db}).Get(ctx, "d2"); err != nil || d.DeliveredAt != nil {
 				t.Errorf("the delivery of before has become %+v, %v", d, err)
 			}

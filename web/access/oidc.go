@@ -32,9 +32,6 @@ type OIDC struct {
 // callbackPath is where the provider sends people back.
 const callbackPath = "/oidc/callback"
 
-// providerTimeout bounds each question to the provider.
-const providerTimeout = 10 * time.Second
-
 // flowCookie keeps what belongs to one sign-in while the person is at the provider.
 const (
 	flowCookie = "silque_oidc"
@@ -62,7 +59,7 @@ type description struct {
 }
 
 func newProvider(settings OIDC, publicURL string) *provider {
-	return &provider{settings: settings, redirectURL: publicURL + callbackPath, client: &http.Client{Timeout: providerTimeout}}
+	return &provider{settings: settings, redirectURL: publicURL + callbackPath, client: newProviderClient()}
 }
 
 // ready gives the provider's description, once it could be had.

@@ -1,5 +1,5 @@
-// Package api is the REST API under /api/v1: notifications, models, events, deliveries, the error log and test
-// messages, in JSON. The document openapi.json describes it, and the tests hold every route, request and answer to that.
+// Package api is the REST API under /api/v1: notifications, models, events, deliveries, the suppression
+// list, the error log and test messages, in JSON. The document openapi.json describes it, and the tests hold every route, request and answer to that.
 package api
 
 import (
@@ -55,6 +55,7 @@ type API struct {
 	errors        store.Errors
 	events        store.Events
 	lists         store.Lists
+	suppressions  store.Suppressions
 	tokens        account.Tokens
 }
 
@@ -83,6 +84,7 @@ func New(config Config) *API {
 		errors:        store.Errors{DB: config.DB},
 		events:        store.Events{DB: config.DB},
 		lists:         store.Lists{DB: config.DB},
+		suppressions:  store.Suppressions{DB: config.DB},
 		tokens:        account.Tokens{DB: config.DB},
 	}
 }
@@ -127,6 +129,12 @@ func (a *API) Register(r gin.IRouter) {
 	post("/deliveries/retry", a.retryDeliveries)
 	get("/deliveries/:id", a.getDelivery)
 	post("/deliveries/:id/retry", a.retryDelivery)
+	post("/deliveries/:id/resolve", a.resolveDelivery)
+
+	get("/suppressions", a.listSuppressions)
+	post("/suppressions", a.addSuppression)
+	get("/suppressions/:id", a.getSuppression)
+	v1.DELETE("/suppressions/:id", a.handle(a.liftSuppression))
 
 	get("/errors", a.listErrors)
 	get("/errors/:id", a.getError)

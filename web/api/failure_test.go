@@ -23,7 +23,8 @@ func TestABrokenDatabaseIsAnInternalErrorWithoutDetails(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		s := serve(t, db, nil)
-		for _, table := range []string{"notify_notifications", "notify_events", "notify_deliveries", "notify_errors", "notify_models", "notify_lists", "notify_notification_versions"} {
+		for _, table := range []string{"notify_notifications", "notify_events", "notify_deliveries", "notify_errors", "notify_models", "notify_lists", "notify_notification_versions",
+			"notify_suppressions"} {
 			if err := db.Exec("DROP TABLE " + table).Error; err != nil {
 				t.Fatal(err)
 			}
@@ -66,6 +67,10 @@ func bodyFor(path, method string) any {
 		return map[string]any{"notification": input(nil)}
 	case strings.HasPrefix(path, "/lists"):
 		return map[string]any{"name": "On call"}
+	case strings.HasPrefix(path, "/deliveries/") && strings.HasSuffix(path, "/resolve"):
+		return map[string]any{"outcome": "arrived"}
+	case path == "/suppressions":
+		return map[string]any{"channel": "email", "address": "ann@example.com"}
 	case path == "/test":
 		return map[string]any{"channel": "sms", "to": "+12025550123"}
 	default:

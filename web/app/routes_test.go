@@ -21,6 +21,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/address"
 	"github.com/silquetech/silque-notifications/internal/testdb"
 	"github.com/silquetech/silque-notifications/web/access"
+	"github.com/silquetech/silque-notifications/web/hooks"
 )
 
 // need is what a caller must have for a route.
@@ -38,6 +39,10 @@ const (
 	write   need = "the scope write"
 	// formToken is for the forms that people send before they have signed in.
 	formToken need = "the token of the form"
+	// reports and signature are what other machines prove themselves with. A signature is one request's: nobody here has
+	// one, and the tests of web/hooks make them.
+	reports   need = "the secret of reports about emails"
+	signature need = "the signature of Twilio"
 )
 
 // needs says for every route of the web app who may call it. A route without a line here fails the tests below: who adds
@@ -55,6 +60,13 @@ var needs = map[string]need{
 	"POST /sign-in":            formToken,
 	"POST /sign-out":           formToken,
 	"POST /welcome/:token":     formToken,
+	// The token of these three is the proof; it is made up here, so that they find nothing.
+	"GET /unsubscribe/:token":     nothing,
+	"HEAD /unsubscribe/:token":    nothing,
+	"POST /unsubscribe/:token":    nothing,
+	"POST /hooks/email/bounces":   reports,
+	"POST /hooks/twilio/status":   signature,
+	"POST /hooks/twilio/messages": signature,
 
 	"GET /":                                  viewer,
 	"GET /dashboard.csv":                     viewer,
@@ -152,7 +164,12 @@ var needs = map[string]need{
 	"GET /api/v1/deliveries":                   read,
 	"GET /api/v1/deliveries/:id":               read,
 	"POST /api/v1/deliveries/:id/retry":        write,
+	"POST /api/v1/deliveries/:id/resolve":      write,
 	"POST /api/v1/deliveries/retry":            write,
+	"GET /api/v1/suppressions":                 read,
+	"POST /api/v1/suppressions":                write,
+	"GET /api/v1/suppressions/:id":             read,
+	"DELETE /api/v1/suppressions/:id":          write,
 	"GET /api/v1/errors":                       read,
 	"GET /api/v1/errors/:id":                   read,
 	"POST /api/v1/errors/:id/resolve":          write,
@@ -177,7 +194,10 @@ type estate struct {
 	callers []caller
 }
 
-const settingsToken = "the-token-of-the-settings"
+const (
+	settingsToken = "the-token-of-the-settings"
+	hookSecret    = "the-secret-of-the-mail-server"
+)
 
 func newEstate(t *testing.T, db *gorm.DB) *estate {
 	t.Helper()
@@ -190,7 +210,10 @@ func newEstate(t *testing.T, db *gorm.DB) *estate {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = entrance.Close(t.Context()) })
-	e.app = New(Config{DB: db, APIToken: settingsToken, Addresses: address.Normalizer{DefaultRegion: "US"}, Access: entrance, Log: quiet})
+	e.app = New(Config{
+		DB: db, APIToken: settingsToken, Addresses: address.Normalizer{DefaultRegion: "US"}, Access: entrance, Log: quiet, HookSecret: hookSecret,
+		Twilio: hooks.TwilioConfig{AccountSID: "AC" + strings.Repeat("0", 32), AuthToken: "the-token-of-the-account", PublicURLs: []string{site}},
+	})
 	e.server.Config.Handler = e.app.Handler()
 	e.server.Start()
 	t.Cleanup(e.server.Close)
@@ -240,7 +263,7 @@ func (e *estate) populate(db *gorm.DB) {
 		t.Fatal(err)
 	}
 	e.callers = append(e.callers, caller{name: "a revoked token", bearer: secret},
-		caller{name: "the token of the settings", has: []need{read, events, write}, bearer: settingsToken})
+		caller{name: "the mail server", has: []need{reports}, bearer: hookSecret}, caller{name: "the token of the settings", has: []need{read, events, write}, bearer: settingsToken})
 	if _, secret, err = tokens.Create(ctx, "over", account.Scopes, new(time.Now().Add(time.Hour)), "test"); err == nil {
 		err = db.Exec("UPDATE notify_api_tokens SET expires_at = ? WHERE name = 'over'", time.Now().UTC().Add(-time.Hour)).Error
 	}

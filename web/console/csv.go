@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -60,9 +61,10 @@ func export[T any](c *gin.Context, name string, head []string, read func(p store
 	}
 }
 
-// harmless keeps a spreadsheet from taking a text for a formula (OWASP, CSV Injection).
+// harmless keeps a spreadsheet from taking a text for a formula (OWASP, CSV Injection): some take the wide forms of Japanese
+// keyboards for the narrow ones.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
+	if first, _ := utf8.DecodeRuneInString(cell); cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + cell
 	}
 	return cell

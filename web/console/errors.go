@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -308,7 +309,7 @@ func (s *Console) resolveErrors(c *gin.Context) error {
 		if problem := a.all(); problem != nil {
 			return problem
 		}
-		resolved, err = s.resolve(ctx, filter, form.Get("newest"), at, s.actor(c), query.Encode())
+		resolved, err = s.resolve(ctx, filter, form.Get("newest"), at, s.actor(c), filterSaid(query))
 	}
 	if err != nil {
 		return err
@@ -334,6 +335,26 @@ func (s *Console) resolve(ctx context.Context, f store.ErrorFilter, newest strin
 			return total, err
 		}
 	}
+}
+
+// filterSaid gives a filter as the audit log has it. What somebody looks for can be an address, and the log keeps what it is
+// told for good.
+func filterSaid(query url.Values) string {
+	said := url.Values{}
+	for name, values := range query {
+		switch {
+		case strings.Join(values, "") == "" || name == "cursor":
+		case name == "q":
+			said.Set(name, "…")
+		default:
+			said[name] = values
+		}
+	}
+	text, err := url.QueryUnescape(said.Encode())
+	if err != nil {
+		return said.Encode()
+	}
+	return text
 }
 
 func countAnd(n int64, detail string) string {

@@ -169,6 +169,18 @@ func TestAGroupOfErrorsIsResolvedRetriedAndOpenedAgain(t *testing.T) {
 	})
 }
 
+// TestTheAuditLogDoesNotTellWhatSomebodyLookedFor: it can be an address, and the log is kept for good.
+func TestTheAuditLogDoesNotTellWhatSomebodyLookedFor(t *testing.T) {
+	t.Parallel()
+	db := testdb.SQLite(t)
+	w, v := watch(t, db, ""), visit(t, db, account.Editor)
+	v.post("/errors/resolve", "all", "1", "query", url.Values{"q": {"Refused"}, "code": {w.err.Code}}.Encode(), "newest", w.err.ID)
+	records, _, err := audit.List(t.Context(), db, audit.Filter{Target: "error"}, "", 0)
+	if err != nil || len(records) != 1 || records[0].Detail != "1 error: code="+w.err.Code+"&q=…" {
+		t.Errorf("%+v, %v", records, err)
+	}
+}
+
 func TestAViewerSeesAndDoesNothing(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)

@@ -17,8 +17,8 @@ import (
 // takes up to 30.
 const tooEarlyPause = 60
 
-// takeReports takes what mail servers and providers report: a delivery report as it is (message/rfc822), or the generic
-// form (application/json). Who may not is told so before the body is read.
+// takeReports takes what mail servers and providers report: a delivery or abuse report as it is (message/rfc822), or the
+// generic form (application/json). Who may not is told so before the body is read.
 func (e *Email) takeReports(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	given, secret := sha256.Sum256([]byte(bearer(c.Request))), sha256.Sum256([]byte(e.config.Secret))
@@ -63,7 +63,7 @@ func (e *Email) readReports(c *gin.Context) ([]bounce.Report, bool) {
 		reports, err = bounce.Parse(http.MaxBytesReader(c.Writer, c.Request.Body, bounce.MaxBody))
 	default:
 		answer(c, http.StatusUnsupportedMediaType, "unsupported_media_type",
-			`send a delivery report with "Content-Type: message/rfc822", or JSON with "Content-Type: application/json"`, nil)
+			`send a delivery or abuse report with "Content-Type: message/rfc822", or JSON with "Content-Type: application/json"`, nil)
 		return nil, false
 	}
 	var input *bounce.InputError
@@ -76,6 +76,10 @@ func (e *Email) readReports(c *gin.Context) ([]bounce.Report, bool) {
 		answer(c, http.StatusRequestEntityTooLarge, "body_too_large", bounce.ErrTooLarge.Error(), nil)
 	case errors.Is(err, bounce.ErrNoReport):
 		answer(c, http.StatusUnprocessableEntity, "no_report", err.Error(), nil)
+	case errors.Is(err, bounce.ErrNoComplaint):
+		answer(c, http.StatusUnprocessableEntity, "no_complaint", err.Error(), nil)
+	case errors.Is(err, bounce.ErrNoComplainer):
+		answer(c, http.StatusUnprocessableEntity, "no_recipient", err.Error(), nil)
 	case errors.Is(err, bounce.ErrNoOriginal):
 		answer(c, http.StatusUnprocessableEntity, "no_original", err.Error(), nil)
 	case errors.Is(err, bounce.ErrMalformed):

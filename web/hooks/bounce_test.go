@@ -63,6 +63,41 @@ func TestAPostedReportFailsItsDelivery(t *testing.T) {
 	})
 }
 
+func TestAPostedComplaintSuppressesItsAddress(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		h := open(t, db)
+		byMail, byJSON := h.sent(nil), h.sent(func(d *store.Delivery) { d.Address = "bob@example.org" })
+		complaint := "From: feedback@isp.example.net\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n" +
+			"--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\nOriginal-Rcpt-To: <ann@example.org>\n\n" +
+			"--b\nContent-Type: message/rfc822\n\nSubject: Order 7\nMessage-ID: <" + byMail.ProviderID + ">\n\nlate\n--b--\n"
+		for _, tc := range []struct {
+			d          *store.Delivery
+			kind, body string
+		}{
+			{byMail, "message/rfc822", complaint},
+			{byJSON, "application/json", `{"type":"complaint","message_id":"` + byJSON.ProviderID + `","recipient":"bob@example.org"}`},
+		} {
+			got := h.post(tc.kind, strings.NewReader(tc.body))
+			want := fmt.Sprintf(`{"results":[{"delivery_id":"%s","outcome":"recorded","suppressed":true}]}`, tc.d.ID)
+			if got.status != http.StatusOK || strings.TrimSpace(got.body) != want || h.status(tc.d) != store.DeliverySent {
+				t.Errorf("answered %d %s, want %s; the delivery is %s", got.status, got.body, want, h.status(tc.d))
+			}
+		}
+		if got := fmt.Sprint(h.suppressions()); got != "[ann@example.org complaint  bob@example.org complaint ]" {
+			t.Errorf("suppressed: %s", got)
+		}
+		for code, body := range map[string]string{
+			"no_complaint": strings.Replace(complaint, "Type: abuse", "Type: not-spam", 1), "no_recipient": strings.Replace(complaint, "Original-Rcpt-To", "X-To", 1),
+		} {
+			got := h.post("message/rfc822", strings.NewReader(body))
+			if said, _ := got.failure(t); got.status != http.StatusUnprocessableEntity || said != code {
+				t.Errorf("answered %d %s, want %s", got.status, got.body, code)
+			}
+		}
+	})
+}
+
 func TestAReportThatNamesAnotherAddressChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := open(t, testdb.SQLite(t))

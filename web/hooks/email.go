@@ -80,18 +80,7 @@ func away(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// logFailure names the call and what failed, without values: Postgres' messages can quote one.
-func (e *Email) logFailure(c *gin.Context, err error) {
-	if c.Request.Context().Err() != nil {
-		return // who asked has hung up
-	}
-	text := err.Error()
-	var postgres interface{ SQLState() string }
-	if errors.As(err, &postgres) {
-		text = "database error, SQLSTATE " + postgres.SQLState()
-	}
-	e.config.Log.ErrorContext(c.Request.Context(), "hooks: call failed", "method", c.Request.Method, "route", c.FullPath(), "error", text)
-}
+func (e *Email) logFailure(c *gin.Context, err error) { logFailure(c, e.config.Log, err) }
 
 // bearer gives the token of a request; empty when there is none.
 func bearer(r *http.Request) string {

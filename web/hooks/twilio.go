@@ -128,7 +128,8 @@ func (t *Twilio) takeStatus(c *gin.Context, form url.Values) {
 // noAnswer tells Twilio to answer nothing: it answers STOP and START itself.
 const noAnswer = `<?xml version="1.0" encoding="UTF-8"?><Response></Response>`
 
-// takeMessage looks at what a person answered: STOP keeps messages of the channel from their number, START lifts that.
+// takeMessage looks at what a person answered: STOP keeps messages of the channel from their number, START lifts that. Each
+// message counts once: one that is repeated does not undo what was said after it.
 // Everything else is nobody's here, and is neither kept nor logged.
 func (t *Twilio) takeMessage(c *gin.Context, form url.Values) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), twilioPatience)
@@ -153,6 +154,11 @@ func (t *Twilio) heed(ctx context.Context, form url.Values) error {
 	}
 	suppressions := store.Suppressions{DB: t.config.DB}
 	return t.config.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if sid := form.Get("MessageSid"); sid != "" {
+			if fresh, err := suppressions.HearTx(tx, sid); err != nil || !fresh {
+				return err
+			}
+		}
 		if word == wordStart {
 			_, err := suppressions.LiftTx(tx, channel, number, receipt.Provider, store.SuppressedStop)
 			return err
@@ -167,12 +173,7 @@ func (t *Twilio) heed(ctx context.Context, form url.Values) error {
 
 // fail asks Twilio to come again: a report that is lost would leave a delivery in doubt.
 func (t *Twilio) fail(c *gin.Context, err error) {
-	var coded interface{ SQLState() string }
-	text := err.Error()
-	if errors.As(err, &coded) {
-		text = "database error, SQLSTATE " + coded.SQLState() // its own text can quote a value
-	}
-	t.config.Log.Error("A callback of Twilio's could not be taken", "path", c.FullPath(), "error", text)
+	logFailure(c, t.config.Log, err)
 	c.Header("Retry-After", "60")
 	c.AbortWithStatus(http.StatusServiceUnavailable)
 }

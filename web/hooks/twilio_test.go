@@ -255,7 +255,7 @@ func TestSTOPKeepsMessagesAwayAndSTARTLetsThemIn(t *testing.T) {
 		}
 		kept := "sms +12025550199 manual"
 		sms, whatsApp := "sms "+number+" stop", "whatsapp "+number+" stop"
-		for _, step := range []struct {
+		for i, step := range []struct {
 			from, body, kind string
 			want             []string
 		}{
@@ -274,7 +274,7 @@ func TestSTOPKeepsMessagesAwayAndSTARTLetsThemIn(t *testing.T) {
 			{number, "optout", "", []string{sms, kept}},
 			{number, "UNSTOP", "", []string{kept}},
 		} {
-			form := url.Values{"MessageSid": {message}, "From": {step.from}, "To": {"+15005550006"}, "Body": {step.body}}
+			form := url.Values{"MessageSid": {fmt.Sprintf("SM%032x", i)}, "From": {step.from}, "To": {"+15005550006"}, "Body": {step.body}}
 			if step.kind != "" {
 				form.Set("OptOutType", step.kind)
 			}
@@ -288,6 +288,48 @@ func TestSTOPKeepsMessagesAwayAndSTARTLetsThemIn(t *testing.T) {
 		}
 		if strings.Contains(s.log.String(), "tomorrow") || strings.Contains(s.log.String(), number) {
 			t.Errorf("the log tells what people write:\n%s", s.log)
+		}
+	})
+}
+
+// TestAnAnswerThatIsReplayedDoesNotUndoWhatWasSaidSince repeats signed calls, as Twilio does after a time-out, and whoever
+// has caught one could.
+func TestAnAnswerThatIsReplayedDoesNotUndoWhatWasSaidSince(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		s := serve(t, db, nil)
+		say := func(n int, word string) int {
+			t.Helper()
+			if status, _ := s.twilio(hooks.TwilioMessagesPath,
+				url.Values{"MessageSid": {fmt.Sprintf("SM%032x", n)}, "From": {number}, "Body": {word}}); status != http.StatusOK {
+				t.Errorf("%s: answered %d", word, status)
+			}
+			return len(s.suppressed())
+		}
+		for i, step := range []struct {
+			n    int
+			word string
+			want int
+		}{
+			{1, "STOP", 1}, {1, "STOP", 1}, {2, "START", 0}, {1, "STOP", 0}, {2, "START", 0}, {1, "STOP", 0},
+			{3, "STOP", 1}, {2, "START", 1}, {1, "STOP", 1}, {4, "START", 0}, {3, "STOP", 0},
+		} {
+			if got := say(step.n, step.word); got != step.want {
+				t.Errorf("call %d, %s of message %d: %d suppressions, want %d", i, step.word, step.n, got, step.want)
+			}
+		}
+		if err := db.Exec("ALTER TABLE notify_suppressions RENAME TO away").Error; err != nil {
+			t.Fatal(err)
+		}
+		form := url.Values{"MessageSid": {fmt.Sprintf("SM%032x", 5)}, "From": {number}, "Body": {"STOP"}}
+		if status, _ := s.twilio(hooks.TwilioMessagesPath, form); status != http.StatusServiceUnavailable {
+			t.Errorf("while the list is away: answered %d", status)
+		}
+		if err := db.Exec("ALTER TABLE away RENAME TO notify_suppressions").Error; err != nil {
+			t.Fatal(err)
+		}
+		if got := say(5, "STOP"); got != 1 {
+			t.Errorf("when Twilio comes again: %d suppressions, so what could not be taken counts as heard", got)
 		}
 	})
 }

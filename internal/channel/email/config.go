@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/silquetech/silque-notifications/internal/address"
 )
@@ -83,6 +84,12 @@ type Config struct {
 // hostName is what may stand in EHLO: a domain name, or an address literal in brackets.
 var hostName = regexp.MustCompile(`^(\[[0-9A-Za-z:.]+\]|[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?)$`)
 
+const (
+	maxHost = 255 // RFC 5321, section 4.5.3.1.2
+	// maxName is how many characters a display name may have: quoted, it cannot be broken into lines.
+	maxName = 250
+)
+
 // withDefaults fills in what is left open.
 func (c Config) withDefaults() Config {
 	if c.TLS == "" {
@@ -133,8 +140,8 @@ func (c Config) check() error {
 	if !slices.Contains([]string{TLSMandatory, TLSOpportunistic, TLSNone, TLSImplicit}, c.TLS) {
 		wrong("email: TLS %q is not one of mandatory, opportunistic, none, implicit", c.TLS)
 	}
-	if !hostName.MatchString(c.HELO) {
-		wrong("email: HELO %q is not a host name", c.HELO)
+	if len(c.HELO) > maxHost || !hostName.MatchString(c.HELO) {
+		wrong("email: HELO %.300q is not a host name", c.HELO)
 	}
 	if c.Timeout < 0 || c.IdleTimeout < 0 {
 		wrong("email: Timeout and IdleTimeout must not be negative")
@@ -184,6 +191,9 @@ func mailbox(name, value string) (*mail.Address, error) {
 	parsed, err := mail.ParseAddress(value)
 	if err != nil {
 		return nil, fmt.Errorf("email: %s must be one address, such as no-reply@example.com or Silque <no-reply@example.com>", name)
+	}
+	if utf8.RuneCountInString(parsed.Name) > maxName || parsed.Name != oneLine(parsed.Name) {
+		return nil, fmt.Errorf("email: %s: the name before the address must be one line of at most %d characters", name, maxName)
 	}
 	if parsed.Address, err = (address.Normalizer{}).Email(parsed.Address); err != nil {
 		return nil, fmt.Errorf("email: %s: %w", name, err)

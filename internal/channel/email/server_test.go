@@ -1,6 +1,7 @@
 package email_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -47,12 +48,14 @@ type server struct {
 	onData  func(c *smtp.Conn, r io.Reader) error
 	onReset func(c *smtp.Conn)
 	mechs   map[string]func() sasl.Server
+	tap     bool
 	mails   atomic.Int32
 	active  atomic.Int32 // messages being received now
 	busiest atomic.Int32
 
 	mu       sync.Mutex
 	messages []received
+	wire     []byte // every byte from clients, as it came, when it is tapped
 }
 
 // start runs the server until the test ends; set changes it before.
@@ -93,7 +96,7 @@ func (s *server) received() []received {
 	return append([]received(nil), s.messages...)
 }
 
-// counting counts the connections.
+// counting counts the connections, and taps them where a test wants it.
 type counting struct {
 	net.Listener
 	server *server
@@ -101,10 +104,35 @@ type counting struct {
 
 func (l *counting) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	if err == nil {
-		l.server.accepted.Add(1)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	l.server.accepted.Add(1)
+	if !l.server.tap {
+		return c, nil
+	}
+	return &tapped{Conn: c, server: l.server}, nil
+}
+
+// tapped keeps what a client says, as it came over the wire.
+type tapped struct {
+	net.Conn
+	server *server
+}
+
+func (c *tapped) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.server.wire = append(c.server.wire, p[:n]...)
+	return n, err
+}
+
+// said gives every byte from clients so far.
+func (s *server) said() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.wire)
 }
 
 type backend struct {

@@ -65,7 +65,7 @@ func TestALinkThatCannotStandInAHeaderRefusesTheMessage(t *testing.T) {
 	} {
 		out := sender(t, s, func(c *email.Config) { c.UnsubscribeLink = func(string) string { return link } })
 		_, err := out.Send(t.Context(), message("d1"))
-		refusalOf(t, err, channel.Permanent, "bad_message")
+		wantRefusal(t, err, channel.Permanent, "bad_message")
 	}
 	if n := s.accepted.Load(); n != 0 {
 		t.Errorf("%d connections for messages that cannot be sent", n)
