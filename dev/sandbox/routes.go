@@ -19,6 +19,7 @@ func (s *Sandbox) Routes(r gin.IRouter) {
 	root.GET("/messages/:id", s.showMessage)
 	root.GET("/messages/:id/html", s.showHTML)
 	root.POST("/messages/:id/answer", s.postAnswer)
+	root.POST("/messages/:id/report", s.postReport)
 	root.POST("/faults", s.postFault)
 	root.POST("/empty", s.postEmpty)
 	root.GET("/static/:file", serveStatic)

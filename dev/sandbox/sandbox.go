@@ -51,6 +51,8 @@ type Options struct {
 	// Answers gives the address to which the web app wants what people answer to SMS and WhatsApp messages; without it, the
 	// inbox page offers no answers.
 	Answers func() string
+	// Reports is where the web app takes delivery reports and complaints; without its URL, the inbox page offers none.
+	Reports MailReports
 	// TemporalUI is the address of Temporal Web UI, for the links at the top of the inbox; empty for none.
 	TemporalUI string
 
@@ -66,6 +68,7 @@ type Sandbox struct {
 	patience time.Duration
 	starter  func() string
 	answers  func() string
+	reports  MailReports
 	client   *http.Client
 	temporal string
 
@@ -98,6 +101,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		patience: o.slowAnswer,
 		starter:  o.StarterCommand,
 		answers:  o.Answers,
+		reports:  o.Reports,
 		client:   &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, // without the environment's proxy
 		temporal: o.TemporalUI,
 		listener: listener,

@@ -35,6 +35,8 @@ type view struct {
 	As       string   // how an email is shown: html, text or source
 	Ways     []filter // the other ways to show it
 	Answered string   // the word that was just answered, if any
+	Reported string   // what was just reported of the email, in words; empty if nothing was
+	Fates    []fate   // what can become of the email
 	Answers  []string // the words that a phone offers to answer with
 	Phone    *phone   // what an SMS or a WhatsApp message stands in
 	Headers  []header
@@ -86,6 +88,9 @@ func (s *Sandbox) view(c *gin.Context, opened *Message) (view, error) {
 	if opened != nil {
 		if answered := form.Get("answered"); slices.Contains(answerWords, answered) {
 			v.Answered = answered
+		}
+		if f, ok := fateNamed(s.fatesOf(opened), form.Get("reported")); ok {
+			v.Reported = f.Told
 		}
 		if s.answers != nil {
 			v.Answers = answerWords
@@ -145,6 +150,7 @@ func (s *Sandbox) open(ctx context.Context, v *view, q query, as string) error {
 		return err
 	}
 	v.Delivery = deliveryOf(m)
+	v.Fates = s.fatesOf(m)
 	v.As, v.Ways = ways(m, as, q)
 	return nil
 }

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,10 @@ import (
 // defaults are the settings of a stack whose environment says nothing. The email settings and the Twilio ones are each
 // left to the environment as a whole when it names a server.
 func (s *Stack) defaults() []string {
-	settings := []string{"NOTIFY_STOP_TIMEOUT=5s", "NOTIFY_LOG_LEVEL=warn", "NOTIFY_ALERT_INTERVAL=10s", "NOTIFY_TEMPORAL_UI_URL=" + s.ui.URL()}
+	settings := []string{
+		"NOTIFY_STOP_TIMEOUT=5s", "NOTIFY_LOG_LEVEL=warn", "NOTIFY_ALERT_INTERVAL=10s", "NOTIFY_TEMPORAL_UI_URL=" + s.ui.URL(),
+		"NOTIFY_PUBLIC_URL=" + s.URL(), "NOTIFY_HOOK_SECRET=" + rand.Text(),
+	}
 	if !s.names("SMTP_HOST") {
 		host, port, _ := net.SplitHostPort(s.sandbox.SMTPAddr())
 		settings = append(settings, "SMTP_HOST="+host, "SMTP_PORT="+port, "SMTP_TLS=none", "SMTP_AUTH=none",

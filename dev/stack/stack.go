@@ -190,7 +190,11 @@ func (s *Stack) startSandbox(ctx context.Context) error {
 		Logger:         slog.New(slog.NewTextHandler(s.options.LogTo, nil)).With("part", "sandbox"),
 		StarterCommand: s.starterCommand,
 		Answers:        func() string { return s.URL() + hooks.TwilioMessagesPath },
-		TemporalUI:     s.UIURL(),
+		Reports: sandbox.MailReports{
+			URL:    func() string { return s.URL() + hooks.BouncesPath },
+			Secret: func() string { return s.settings.Notify.HookSecret },
+		},
+		TemporalUI: s.UIURL(),
 	})
 	if err != nil {
 		s.letGo()

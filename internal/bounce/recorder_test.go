@@ -267,6 +267,38 @@ func TestAnOldReportDoesNotFailANewHandOver(t *testing.T) {
 	})
 }
 
+// TestTheAnswerToAHandOverMayComeAfterItsReport: an answer that was given up counts when it comes after all, unless a report
+// has said more of the same hand-over. Every hand-over of a delivery has the same Message-ID.
+func TestTheAnswerToAHandOverMayComeAfterItsReport(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		for name, tc := range map[string]struct {
+			status store.DeliveryStatus // when the answer comes
+			code   string
+			report string
+			want   store.DeliveryStatus
+		}{
+			"a bounce of a hand-over in doubt":               {store.DeliveryUnknown, "smtp_timeout", "5.2.2", store.DeliveryFailed},
+			"a bounce without a code":                        {store.DeliveryUnknown, "smtp_timeout", "none", store.DeliveryFailed},
+			"no report, and the attempts are used up":        {store.DeliveryFailed, "smtp_timeout", "", store.DeliverySent},
+			"no report, and the answer is the last one's":    {store.DeliverySending, "", "", store.DeliverySent},
+			"no report, and it is not known what came of it": {store.DeliveryUnknown, "smtp_timeout", "", store.DeliverySent},
+		} {
+			d := sent(t, db, func(d *store.Delivery) { d.Status, d.ErrorCode, d.Attempts = tc.status, tc.code, 2 })
+			if tc.report != "" {
+				record(t, db, about(d, bounce.Bounce, strings.TrimPrefix(tc.report, "none"), ""))
+			}
+			answer := store.Attempt{DeliveryID: d.ID, Number: 2, Outcome: string(store.DeliverySent), StartedAt: d.CreatedAt, FinishedAt: time.Now().UTC()}
+			if err := (store.Deliveries{DB: db}).Finish(t.Context(), answer, store.DeliverySent, d.ProviderID); err != nil {
+				t.Fatal(err)
+			}
+			if got := stateOf(t, db, d.ID); got.Status != tc.want {
+				t.Errorf("%s: left is %+v, want %s", name, got, tc.want)
+			}
+		}
+	})
+}
+
 func TestASuppressionThatWasLiftedStaysLifted(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/silquetech/silque-notifications/internal/store"
 )
 
 // Kind is what a report says.
@@ -75,9 +77,9 @@ func (r Report) Hard() bool { return r.Kind == Bounce && suppressing[r.Status] }
 // Code is the machine code under which a delivery that came back is kept: bounce_5.1.1, or bounce when no status is known.
 func (r Report) Code() string {
 	if r.Status == "" {
-		return "bounce"
+		return store.BouncedCode
 	}
-	return "bounce_" + r.Status
+	return store.BouncedCode + "_" + r.Status
 }
 
 // Identity is the same for one report, however often and by whichever way it comes, and another for another report: of

@@ -82,7 +82,7 @@ func Load(ctx context.Context, db *gorm.DB) (Set, error) {
 			return nil, err
 		}
 		if m.Name != r.Name {
-			return nil, fmt.Errorf("catalog: entry %q is about the table %q: register both models again", shortened(r.Name), m.Name)
+			return nil, fmt.Errorf("catalog: entry %q is about the table %q: register both models again", shortened(r.Name), shortened(m.Name))
 		}
 		set[r.Name] = m
 	}

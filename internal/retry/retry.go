@@ -105,6 +105,12 @@ func (r Retries) Deliveries(ctx context.Context, ids []string, by By) (result Re
 	return result, nil
 }
 
+// AskTx asks for another hand-over of one delivery in the caller's transaction, without a line in the audit log.
+func AskTx(tx *gorm.DB, id string, by By) (Result, error) {
+	result, _, err := deliveriesTx(tx, []string{id}, by)
+	return result, err
+}
+
 // UnderWay gives those of the deliveries whose retry has been asked for and has not come to its end.
 func (r Retries) UnderWay(ctx context.Context, ids []string) (map[string]bool, error) {
 	if len(ids) == 0 {
@@ -156,8 +162,7 @@ func sorted(
 			result.Skipped = append(result.Skipped, Skipped{id, reason})
 			continue
 		}
-		switch {
-		case underWay[id] == "":
+		if underWay[id] == "" {
 			e, err := event(id, revision, source)
 			if err != nil {
 				return Result{}, nil, err

@@ -237,9 +237,13 @@ func finishAll(tx *gorm.DB, ended []Ended) error {
 	return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&attempts).Error
 }
 
-// told is the condition that the provider has said more of a message than that it has it: its report can overtake the
-// answer to the hand-over.
-const told = "(status = 'delivered' OR status = 'failed' AND notify_deliveries.provider_id <> '' AND notify_deliveries.provider_id = t.provider_id)"
+// BouncedCode begins the code of a delivery whose email was taken and came back.
+const BouncedCode = "bounce"
+
+// told is the condition that the provider has said more of this message than that it has it: its report can overtake the
+// answer to the hand-over. Emails go by the code, since all attempts of a delivery have one Message-ID.
+const told = `(status = 'delivered' OR status = 'failed' AND (error_code LIKE '` + BouncedCode + `%'
+	OR channel <> 'email' AND notify_deliveries.provider_id <> '' AND notify_deliveries.provider_id = t.provider_id))`
 
 // markTaken says that the provider has the deliveries, in one statement, and that what stood against them is settled.
 func markTaken(tx *gorm.DB, taken []Ended) error {

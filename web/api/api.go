@@ -129,6 +129,7 @@ func (a *API) Register(r gin.IRouter) {
 	post("/deliveries/retry", a.retryDeliveries)
 	get("/deliveries/:id", a.getDelivery)
 	post("/deliveries/:id/retry", a.retryDelivery)
+	post("/deliveries/:id/resolve", a.resolveDelivery)
 
 	get("/suppressions", a.listSuppressions)
 	post("/suppressions", a.addSuppression)

@@ -96,16 +96,24 @@ func (a *API) getDelivery(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	detail, err := a.deliveryDetail(c, id)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, detail)
+}
+
+func (a *API) deliveryDetail(c *gin.Context, id string) (*deliveryDetail, error) {
 	ctx := c.Request.Context()
 	d, err := a.deliveries.Get(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	attempts, err := a.deliveries.Attempts(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	detail := deliveryDetail{
+	detail := &deliveryDetail{
 		delivery: deliveryOf(d), Subject: d.Subject, Text: d.BodyText, HTML: d.BodyHTML,
 		AttemptsLog: make([]attempt, len(attempts)),
 		Locale:      d.Locale, ValidUntil: utc(d.ValidUntil), Details: json.RawMessage(d.Details),
@@ -114,5 +122,5 @@ func (a *API) getDelivery(c *gin.Context) error {
 		detail.AttemptsLog[i] = attempt{Number: t.Number, Outcome: t.Outcome, Code: t.Code, Detail: t.Detail,
 			StartedAt: t.StartedAt.UTC(), FinishedAt: t.FinishedAt.UTC()}
 	}
-	return answer(c, http.StatusOK, detail)
+	return detail, nil
 }

@@ -67,6 +67,8 @@ func bodyFor(path, method string) any {
 		return map[string]any{"notification": input(nil)}
 	case strings.HasPrefix(path, "/lists"):
 		return map[string]any{"name": "On call"}
+	case strings.HasPrefix(path, "/deliveries/") && strings.HasSuffix(path, "/resolve"):
+		return map[string]any{"outcome": "arrived"}
 	case path == "/suppressions":
 		return map[string]any{"channel": "email", "address": "ann@example.com"}
 	case path == "/test":

@@ -19,6 +19,9 @@ import (
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
+// BouncesPath is where mail servers and providers report what became of emails.
+const BouncesPath = "/hooks/email/bounces"
+
 // EmailConfig is what the addresses about emails work with.
 type EmailConfig struct {
 	DB *gorm.DB
@@ -49,7 +52,7 @@ func NewEmail(c EmailConfig) *Email {
 // Register mounts the routes. None of them knows a session: each carries its own proof.
 func (e *Email) Register(r gin.IRouter) {
 	if e.config.Secret != "" {
-		r.POST("/hooks/email/bounces", e.takeReports)
+		r.POST(BouncesPath, e.takeReports)
 	}
 	leaving := r.Group(unsubscribe.Path, unlisted, bounded.Body(maxLeavingForm))
 	leaving.GET(":token", e.page(e.showLeaving))
