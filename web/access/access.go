@@ -15,7 +15,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/account"
-	"github.com/silquetech/silque-notifications/web/bounded"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
@@ -126,7 +125,7 @@ func (a *Access) Guard() []gin.HandlerFunc {
 
 // Register mounts the pages that need no sign-in, and the way out.
 func (a *Access) Register(r gin.IRouter) {
-	open := r.Group("", bounded.Body(maxForm), a.load, a.sameOrigin, a.unforged)
+	open := r.Group("", bounded, a.load, a.sameOrigin, a.unforged)
 	open.GET("/sign-in", a.handle(a.showSignIn))
 	open.POST("/sign-in", a.handle(a.signIn))
 	open.POST("/sign-out", a.handle(a.signOut))
@@ -143,6 +142,10 @@ func (a *Access) Register(r gin.IRouter) {
 
 // maxForm is the largest form in bytes: an address and two passwords.
 const maxForm = 64 << 10
+
+func bounded(c *gin.Context) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxForm)
+}
 
 // The keys of what the guards find out about a request.
 const (

@@ -16,13 +16,13 @@ import (
 )
 
 // bounded keeps a body from filling the memory, and refuses one that says that it would before anything is done, also
-// where a call has no use for a body.
+// where a call has no use for a body. It reads what it may first: an answer in the middle of a body does not reach everybody.
 func (a *API) bounded(c *gin.Context) {
-	if c.Request.ContentLength > a.config.MaxBody {
-		a.refuse(c, tooLarge(a.config.MaxBody))
-		return
-	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, a.config.MaxBody)
+	if c.Request.ContentLength > a.config.MaxBody {
+		_, _ = io.Copy(io.Discard, c.Request.Body)
+		a.refuse(c, tooLarge(a.config.MaxBody))
+	}
 }
 
 func tooLarge(limit int64) *failure {

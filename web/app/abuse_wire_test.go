@@ -191,7 +191,7 @@ func TestASlowClientIsSentAway(t *testing.T) {
 			hang := time.After(guard)
 			for {
 				select {
-				case <-closed: // however it ends, it has
+				case <-closed: //nolint:errcheck // however it ends, it has
 					return
 				case <-drip.C:
 					_, _ = io.WriteString(conn, tc.drop)

@@ -16,7 +16,6 @@ import (
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/rules"
-	"github.com/silquetech/silque-notifications/web/bounded"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
@@ -158,11 +157,16 @@ const maxForm = 8 << 20
 // Register mounts the pages. The engine's owner completes it with NoRoute.
 func (s *Console) Register(r gin.IRouter) {
 	r.GET(ui.StaticPath+"*file", s.ui.Static)
-	guarded := r.Group("", bounded.Body(maxForm))
+	guarded := r.Group("", bounded)
 	guarded.Use(s.config.Access.Guard()...)
 	for _, route := range s.Routes() {
 		guarded.Handle(route.Method, route.Path, s.handle(route))
 	}
+}
+
+// bounded keeps a body from filling the memory.
+func bounded(c *gin.Context) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxForm)
 }
 
 // page fills in what all pages have in common.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/silquetech/silque-notifications/internal/account"
 	"github.com/silquetech/silque-notifications/internal/store"
-	"github.com/silquetech/silque-notifications/web/bounded"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
@@ -107,7 +106,7 @@ func unavailable(err error) bool {
 
 // NoRoute gives the handlers of paths that nothing is mounted on: a page for browsers, JSON for everyone else.
 func (s *Console) NoRoute() []gin.HandlerFunc {
-	handlers := append([]gin.HandlerFunc{forBrowsers, bounded.Body(maxForm)}, s.config.Access.Guard()...)
+	handlers := append([]gin.HandlerFunc{forBrowsers, bounded}, s.config.Access.Guard()...)
 	return append(handlers, func(c *gin.Context) { s.refuse(c, errNotThere) })
 }
 

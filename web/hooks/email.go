@@ -15,7 +15,6 @@ import (
 
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/internal/unsubscribe"
-	"github.com/silquetech/silque-notifications/web/bounded"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
 
@@ -54,7 +53,7 @@ func (e *Email) Register(r gin.IRouter) {
 	if e.config.Secret != "" {
 		r.POST(BouncesPath, e.takeReports)
 	}
-	leaving := r.Group(unsubscribe.Path, unlisted, bounded.Body(maxLeavingForm))
+	leaving := r.Group(unsubscribe.Path, unlisted, boundedForm)
 	leaving.GET(":token", e.page(e.showLeaving))
 	leaving.HEAD(":token", e.page(e.showLeaving))
 	leaving.POST(":token", e.page(e.leave))

@@ -56,6 +56,10 @@ var (
 // maxLeavingForm is the largest form in bytes: one field.
 const maxLeavingForm = 64 << 10
 
+func boundedForm(c *gin.Context) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxLeavingForm)
+}
+
 // unlisted keeps search engines from what only recipients are to find.
 func unlisted(c *gin.Context) { c.Header("X-Robots-Tag", "noindex, nofollow, noarchive") }
 
