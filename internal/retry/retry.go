@@ -162,8 +162,7 @@ func sorted(
 			result.Skipped = append(result.Skipped, Skipped{id, reason})
 			continue
 		}
-		switch {
-		case underWay[id] == "":
+		if underWay[id] == "" {
 			e, err := event(id, revision, source)
 			if err != nil {
 				return Result{}, nil, err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,11 @@ func (d *Delivery) Done() bool { return d.Status != DeliveryPending && d.Status 
 
 // Taken says whether the provider has the message: it is never handed over again.
 func (d *Delivery) Taken() bool { return d.Status == DeliverySent || d.Status == DeliveryDelivered }
+
+// Retryable says whether a person may have it handed over again; see RetryableSQL.
+func (d *Delivery) Retryable() bool {
+	return slices.Contains(Retryable, d.Status) || d.Status == DeliverySuppressed && IsSuppressedCode(d.ErrorCode)
+}
 
 // Attempt is one try to hand a delivery to a provider.
 type Attempt struct {

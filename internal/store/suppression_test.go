@@ -46,7 +46,7 @@ func TestASuppressionIsThereOncePerAddressChannelAndNotification(t *testing.T) {
 				t.Errorf("%s: the second counts as new", name)
 			}
 			kept, err := store.Suppressions{DB: db}.Get(t.Context(), first.ID)
-			if err != nil || kept.Reason != test.want || kept.Address != strings.ToLower(address) {
+			if err != nil || kept.Reason != test.want || kept.Address != store.FoldAddress(address) {
 				t.Errorf("%s: kept %+v, %v", name, kept, err)
 			}
 			if second.ID != first.ID || second.Reason != test.want {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/silquetech/silque-notifications/internal/account"
 	"github.com/silquetech/silque-notifications/internal/audit"
+	"github.com/silquetech/silque-notifications/internal/doubt"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/web/ui"
 )
@@ -33,7 +34,7 @@ type auditView struct {
 }
 
 // kinds are the things that the log tells of.
-var kinds = []string{"notification", "list", "delivery", "event", "error", "user", "token"}
+var kinds = []string{"notification", "list", "delivery", "event", "error", "suppression", "user", "token"}
 
 // Path is where the thing of an entry can be looked at; empty when it is not known.
 func (auditView) Path(r audit.Record) string {
@@ -53,6 +54,8 @@ func (auditView) Path(r audit.Record) string {
 		return "/errors/" + id
 	case "list":
 		return "/lists"
+	case "suppression":
+		return "/suppressions/" + id
 	case "token":
 		return "/tokens"
 	default:
@@ -62,7 +65,7 @@ func (auditView) Path(r audit.Record) string {
 
 // deeds say an action in words where the code does not say it by itself.
 var deeds = map[string]string{
-	"delivery.retried": "retried", "delivery.retry_stopped": "stopped the retry of many deliveries",
+	"delivery.retried": "retried", doubt.Action: "ended the doubt about a delivery", "delivery.retry_stopped": "stopped the retry of many deliveries",
 	"event.test_sent": "sent a test message", "error.reopened": "opened errors again", "error.resolved": "resolved",
 	"user.link_made": "made a sign-in link for a user", "user.sessions_ended": "ended the sessions of a user",
 	"user.password_changed": "changed a password", "user.password_set": "set a password", "user.role_changed": "changed the role of a user",
@@ -93,6 +96,9 @@ func (auditView) Deed(r audit.Record) string {
 func (v auditView) What(r audit.Record) string {
 	if r.Action == "event.test_sent" {
 		return messageName(rule.Channel(r.Detail))
+	}
+	if r.Action == doubt.Action {
+		return strings.ReplaceAll(r.Detail, "_", " ")
 	}
 	if channel := v.Channels[r.TargetID]; channel != "" && r.Detail == "" {
 		return messageName(channel)

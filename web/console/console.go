@@ -80,6 +80,7 @@ type Console struct {
 	errors        store.Errors
 	events        store.Events
 	lists         store.Lists
+	suppressions  store.Suppressions
 	users         account.Users
 	sessions      account.Sessions
 	tokens        account.Tokens
@@ -111,6 +112,7 @@ func New(config Config) *Console {
 		errors:        store.Errors{DB: config.DB},
 		events:        store.Events{DB: config.DB},
 		lists:         store.Lists{DB: config.DB},
+		suppressions:  store.Suppressions{DB: config.DB},
 		users:         account.Users{DB: config.DB},
 		sessions:      account.Sessions{DB: config.DB},
 		tokens:        account.Tokens{DB: config.DB},
@@ -141,6 +143,7 @@ func (s *Console) Routes() []Route {
 		s.healthRoutes(),
 		s.notificationsRoutes(),
 		s.listsRoutes(),
+		s.suppressionsRoutes(),
 		s.modelsRoutes(),
 	} {
 		all = append(all, area...)

@@ -27,6 +27,7 @@ func (s *Console) deliveriesRoutes() []Route {
 		{http.MethodPost, "/deliveries/retry/:id/stop", account.Editor, (*Console).stopBulkRetry},
 		{http.MethodGet, "/deliveries/:id", account.Viewer, (*Console).showDelivery},
 		{http.MethodGet, "/deliveries/:id/html", account.Viewer, (*Console).showDeliveryHTML},
+		{http.MethodPost, "/deliveries/:id/resolve", account.Editor, (*Console).resolveDelivery},
 	}
 }
 
@@ -160,7 +161,7 @@ func (s *Console) listDeliveries(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.deliveries.Search(ctx, filter, a.paging(listLimit))
+	found, err := s.deliveries.Search(ctx, filter, a.paging())
 	if err != nil {
 		return err
 	}

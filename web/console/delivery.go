@@ -13,6 +13,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/silquetech/silque-notifications/internal/audit"
+	"github.com/silquetech/silque-notifications/internal/doubt"
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
 	"github.com/silquetech/silque-notifications/internal/store"
@@ -55,6 +57,13 @@ type deliveryPage struct {
 	// Live is whether something can still happen by itself.
 	Live   bool
 	Errors []*store.ErrorEntry
+	// Ended tells who has ended its doubt, newest first, and LastRetry when somebody last asked for another try.
+	Ended     []audit.Record
+	LastRetry time.Time
+	// Unwanted: it was not sent because its address wants no messages. Suppressed is what keeps them away now; nil when
+	// nothing does any more.
+	Unwanted   bool
+	Suppressed *suppressionRow
 	// Encoding, Segments and Units say how an SMS goes out.
 	Encoding        string
 	Segments, Units int
@@ -87,6 +96,12 @@ func (s *Console) showDelivery(c *gin.Context) error {
 		return err
 	}
 	data.Errors = logged.Items
+	if data.Ended, err = s.endedDoubts(ctx, d.ID); err != nil {
+		return err
+	}
+	if err := s.addSuppressed(ctx, data); err != nil {
+		return err
+	}
 	if d.Channel == rule.SMS {
 		data.Encoding, data.Segments, data.Units = rule.Segments(d.BodyText)
 	}
@@ -129,6 +144,9 @@ func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
 	for _, e := range retries.Items {
 		p.add(moment{At: e.CreatedAt, What: "A person asked for another try", Path: "/events/" + e.ID, Link: "Event"})
 		p.Asked = p.Asked || e.Status != outbox.Settled
+		if e.CreatedAt.After(p.LastRetry) {
+			p.LastRetry = e.CreatedAt
+		}
 	}
 	for i, a := range attempts {
 		m := told(a)
@@ -140,9 +158,10 @@ func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
 	if p.Status == store.DeliverySending && p.ClaimedAt != nil {
 		p.add(moment{At: *p.ClaimedAt, What: fmt.Sprintf("Attempt %d began and is under way", p.Attempts)})
 	}
+	p.endedMoments()
 	p.addEnd(attempts)
 	slices.SortStableFunc(p.Timeline, func(a, b moment) int { return a.At.Compare(b.At) })
-	p.Retryable = p.row().Retryable()
+	p.Retryable = p.row().Retryable() && !p.InDoubt() || p.Unwanted && p.Suppressed == nil && !p.Asked
 	p.Live = !p.Done() || p.Asked || p.Status == store.DeliverySent && time.Since(p.UpdatedAt) < time.Hour && p.Channel != rule.Email
 	if p.Status == store.DeliveryPending && p.Attempts > 0 && p.Interval > 0 {
 		p.Due = new(p.UpdatedAt.Add(p.Interval))
@@ -167,12 +186,23 @@ func (p *deliveryPage) add(m moment) { p.Timeline = append(p.Timeline, m) }
 func (p *deliveryPage) addEnd(attempts []store.Attempt) {
 	switch p.Status {
 	case store.DeliveryDelivered:
-		p.add(moment{At: p.UpdatedAt, Tone: "good", What: "The provider says that it arrived"})
+		if !p.saidLast(doubt.Arrived) {
+			p.add(moment{At: p.UpdatedAt, Tone: "good", What: "The provider says that it arrived"})
+		}
 	case store.DeliverySuppressed:
-		p.add(moment{At: p.UpdatedAt, Tone: "warn", What: "It was not sent: it was no longer of use", Code: p.ErrorCode})
+		what := "It was not sent: it was no longer of use"
+		if p.Unwanted {
+			what = "It was not sent: the address wants no messages"
+		}
+		p.add(moment{At: p.UpdatedAt, Tone: "warn", What: what, Code: p.ErrorCode})
 	case store.DeliveryFailed:
 		what := "No more tries: it failed"
-		if len(attempts) == 0 {
+		switch {
+		case p.saidLast(doubt.DidNotArrive):
+			return
+		case p.cameBack():
+			what = "The provider reported that it did not arrive"
+		case len(attempts) == 0:
 			what = "It failed before its first attempt"
 		}
 		p.add(moment{At: p.UpdatedAt, Tone: "bad", What: what, Code: p.ErrorCode})
@@ -231,26 +261,41 @@ func (p *deliveryPage) words(attempts []store.Attempt) string {
 	case store.DeliverySent:
 		return "The provider took it. That it arrived is known only where the provider reports it."
 	case store.DeliveryDelivered:
+		if p.saidLast(doubt.Arrived) {
+			return "It arrived: " + p.Ended[0].Actor + " said so, because the provider’s answer was lost."
+		}
 		return "The provider took it and says that it arrived."
 	case store.DeliveryFailed:
 		return p.failedWords(attempts)
 	case store.DeliveryUnknown:
-		return "The provider may have it: its last answer was lost. Ask the recipient before you retry, or they may get it twice."
+		return "The provider may have it: its last answer was lost."
 	case store.DeliverySuppressed:
-		return "It was not sent on purpose: when its turn came it was no longer of use."
+		return p.suppressedWords()
 	default:
 		return ""
 	}
 }
 
 func (p *deliveryPage) failedWords(attempts []store.Attempt) string {
+	switch {
+	case p.saidLast(doubt.DidNotArrive):
+		return "It did not arrive: " + p.Ended[0].Actor + " said so, because the provider’s answer was lost. Retry it when it is to go out after all."
+	case p.cameBack():
+		return "The provider took it, and then reported that it did not arrive. The error log says why: mend that, then retry."
+	}
 	if n := len(attempts); n > 0 && attempts[n-1].Outcome == "permanent" {
 		return "The provider refused it for good: another try without a change meets the same. Mend the address or the settings, then retry."
 	}
 	if len(attempts) == 0 {
 		return "It ended before its first attempt. Retry it when it is to be sent after all."
 	}
-	return fmt.Sprintf("It was not taken in %s. Retry it when the provider is back.", ui.Plural(len(attempts), "attempt"))
+	since := attempts
+	for i, a := range attempts {
+		if a.Outcome == string(store.DeliverySent) { // it came back, and a person had it handed over again
+			since = attempts[i+1:]
+		}
+	}
+	return fmt.Sprintf("It was not taken in %s. Retry it when the provider is back.", ui.Plural(max(1, len(since)), "attempt"))
 }
 
 // showDeliveryHTML is the HTML part of an email, for a frame that runs nothing.

@@ -68,7 +68,7 @@ func (s *Console) confirmation(ctx context.Context, a asked) (*confirmPage, erro
 		if err != nil {
 			return nil, err
 		}
-		failed := slices.DeleteFunc(slices.Clone(deliveries), func(d *store.Delivery) bool { return !slices.Contains(store.Retryable, d.Status) })
+		failed := slices.DeleteFunc(slices.Clone(deliveries), func(d *store.Delivery) bool { return !d.Retryable() })
 		data.PassedOver, data.Reach = len(ids)-len(failed), store.ReachOf(failed, reachShown)
 		for _, d := range failed {
 			data.IDs = append(data.IDs, d.ID)
@@ -122,8 +122,17 @@ func (s *Console) retryChosen(c *gin.Context, ids []string, by retry.By) error {
 		return err
 	}
 	text := ui.Plural(len(result.EventIDs), "delivery") + " will be handed over again."
-	if skipped := len(result.Skipped); skipped > 0 {
+	unwanted := 0
+	for _, skipped := range result.Skipped {
+		if skipped.Reason == retry.ReasonSuppressed {
+			unwanted++
+		}
+	}
+	if skipped := len(result.Skipped) - unwanted; skipped > 0 {
 		text += " " + ui.Plural(skipped, "other") + " had not failed any more and stayed as it was."
+	}
+	if unwanted > 0 {
+		text += " " + ui.Plural(unwanted, "other") + " stayed as it was because the address wants no messages: see Suppressions."
 	}
 	f := ui.Flash{Text: text, Problem: len(result.EventIDs) == 0}
 	if len(ids) == 1 {

@@ -182,7 +182,7 @@ func (s *Console) fillErrors(ctx context.Context, a asked, data *errorsPage) err
 			filter.Resolved, data.State = nil, "all"
 		}
 	}
-	found, err := s.errors.Search(ctx, filter, a.paging(listLimit))
+	found, err := s.errors.Search(ctx, filter, a.paging())
 	if err != nil {
 		return err
 	}

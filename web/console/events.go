@@ -93,7 +93,7 @@ func (s *Console) listEvents(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.events.Search(ctx, filter, a.paging(listLimit))
+	found, err := s.events.Search(ctx, filter, a.paging())
 	if err != nil {
 		return err
 	}

@@ -64,8 +64,8 @@ func oneOf[T ~string](a asked, name string, known []T) string {
 }
 
 // cursorOf is where a part of a list begins: an ID, or a part of one.
-func (a asked) paging(limit int) store.Paging {
-	return store.Paging{Cursor: a.text("cursor"), Limit: limit}
+func (a asked) paging() store.Paging {
+	return store.Paging{Cursor: a.text("cursor"), Limit: listLimit}
 }
 
 // period is a length of time up to now.

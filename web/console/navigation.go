@@ -13,7 +13,7 @@ import (
 func (s *Console) navigation(person *ui.Person) []ui.Group {
 	groups := []ui.Group{
 		{Links: []ui.Link{{Path: "/", Name: "Dashboard"}}},
-		{Name: "Tell", Links: []ui.Link{{Path: "/notifications", Name: "Notifications"}, {Path: "/lists", Name: "Saved lists"}, {Path: "/models", Name: "Models"}}},
+		{Name: "Tell", Links: []ui.Link{{Path: "/notifications", Name: "Notifications"}, {Path: "/lists", Name: "Saved lists"}, {Path: "/suppressions", Name: "Suppressions"}, {Path: "/models", Name: "Models"}}},
 		{Name: "Watch", Links: []ui.Link{{Path: "/deliveries", Name: "Deliveries"}, {Path: "/events", Name: "Events"}, {Path: "/errors", Name: "Errors"}, {Path: "/health", Name: "Health"}}},
 	}
 	if person.May(account.Admin) {
