@@ -59,7 +59,8 @@ func newEstate(t *testing.T, db *gorm.DB) *estate {
 	t.Cleanup(func() { _ = entrance.Close(t.Context()) })
 	e.app = New(Config{
 		DB: db, APIToken: settingsToken, Addresses: address.Normalizer{DefaultRegion: "US"}, Access: entrance, Log: quiet, HookSecret: hookSecret,
-		Twilio: hooks.TwilioConfig{AccountSID: "AC" + strings.Repeat("0", 32), AuthToken: "the-token-of-the-account", PublicURLs: []string{site}},
+		Twilio:       hooks.TwilioConfig{AccountSID: "AC" + strings.Repeat("0", 32), AuthToken: "the-token-of-the-account", PublicURLs: []string{site}},
+		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/workflows/" + url.PathEscape(id) },
 	})
 	e.server.Config.Handler = e.app.Handler()
 	e.server.Start()

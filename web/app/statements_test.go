@@ -10,14 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"gorm.io/gorm"
 
-	"github.com/silquetech/silque-notifications/internal/catalog"
-	"github.com/silquetech/silque-notifications/internal/outbox"
-	"github.com/silquetech/silque-notifications/internal/rule"
-	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/internal/testdb"
 )
 
@@ -42,53 +37,6 @@ func storable(text string) bool {
 	return !strings.ContainsRune(text, 0) && strings.ToValidUTF8(text, "") == text && len(text) < 300
 }
 
-// planted marks what the lists hold.
-const planted = "planted"
-
-// crowd is an estate with one of everything, and a table that no request may touch.
-type crowd struct {
-	*estate
-	db  *gorm.DB
-	ids map[string]string
-}
-
-func newCrowd(t *testing.T, db *gorm.DB) *crowd {
-	t.Helper()
-	c := &crowd{estate: newEstate(t, db), db: db, ids: map[string]string{}}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Millisecond)
-	for _, statement := range []string{
-		"CREATE TABLE witness (id BIGINT PRIMARY KEY, secret TEXT)", "INSERT INTO witness VALUES (1, 'the secret')",
-		"CREATE TABLE orders (id BIGINT PRIMARY KEY, status TEXT, customer_id BIGINT)", "INSERT INTO orders VALUES (7, 'planted', 7)",
-	} {
-		must(db.Exec(statement).Error)
-	}
-	must(catalog.Save(ctx, db, &rule.Model{Name: "orders", Label: "Order", PrimaryKey: []string{"id"}, Fields: []rule.Field{
-		{Name: "id", Label: "ID", Type: rule.Integer}, {Name: "status", Label: "Status", Type: rule.String}, {Name: "customer_id", Type: rule.Integer}},
-		Relations: []rule.Relation{{Name: "twin", Kind: rule.BelongsTo, Model: "orders", Field: "customer_id", RemoteField: "id"}}}))
-	n := &rule.Notification{Title: planted, Message: planted, Channel: rule.Email, Model: "orders", Trigger: rule.OnUpdate, Active: true,
-		Recipients: []rule.Recipient{{Address: "planted@example.com"}}}
-	must(store.Notifications{DB: db}.Create(ctx, n, planted))
-	list := &store.List{Name: planted, Entries: []rule.ListEntry{{Email: "planted@example.com"}}}
-	must(store.Lists{DB: db}.Create(ctx, list, planted))
-	event := &outbox.Event{ID: outbox.NewID(), Model: "orders", Key: planted, Action: rule.Update, Source: outbox.FromPlugin, WorkflowID: planted,
-		Status: outbox.Settled, SettledAt: &now, CreatedAt: now}
-	must(db.Create(event).Error)
-	delivery := &store.Delivery{ID: outbox.NewID(), EventID: event.ID, NotificationID: n.ID, NotificationVersion: 1, Channel: rule.Email, Address: "planted@example.com",
-		Subject: planted, BodyText: planted, BodyHTML: planted, Status: store.DeliveryFailed, ErrorCode: planted, WorkflowID: planted, CreatedAt: now, UpdatedAt: now}
-	_, err := store.Deliveries{}.InsertTx(db, []*store.Delivery{delivery})
-	must(err)
-	failure := &store.ErrorEntry{Code: planted, Source: planted, Message: planted, EventID: event.ID, DeliveryID: delivery.ID, NotificationID: n.ID}
-	must(store.Errors{}.RecordTx(db, failure))
-	c.ids = map[string]string{"notifications": n.ID, "lists": list.ID, "events": event.ID, "deliveries": delivery.ID, "errors": failure.ID}
-	return c
-}
-
 // stands fails the test when something was taken, changed or told.
 func (c *crowd) stands(what string) {
 	c.t.Helper()
@@ -97,7 +45,7 @@ func (c *crowd) stands(what string) {
 		c.t.Fatalf("%s: the witness is %q, %v", what, secrets, err)
 	}
 	var rows int64
-	if err := c.db.Table("orders").Count(&rows).Error; err != nil || rows != 1 {
+	if err := c.db.Table(c.model).Count(&rows).Error; err != nil || rows != 1 {
 		c.t.Fatalf("%s: %d orders, %v", what, rows, err)
 	}
 }
@@ -281,7 +229,7 @@ var bodies = map[string]string{
 func TestNoTextBecomesPartOfAStatement(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		c := newCrowd(t, db)
+		c := newCrowd(t, db, planted, "orders")
 		boss, token := c.as(admin), c.as(write)
 		get := func(who caller, path string) func(url.Values) reply {
 			return func(values url.Values) reply { return c.ask(who, http.MethodGet, path+"?"+values.Encode(), "", "") }
