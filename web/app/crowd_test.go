@@ -68,6 +68,10 @@ func newCrowd(t *testing.T, db *gorm.DB, text, model string) *crowd {
 	must(err)
 	token, _, err := account.Tokens{DB: db}.Create(ctx, text[:min(len(text), 60)], account.Scopes, nil, text)
 	must(err)
-	c.ids = map[string]string{"notifications": n.ID, "lists": list.ID, "events": event.ID, "deliveries": delivery.ID, "errors": failure.ID, "users": user.ID, "tokens": token.ID}
+	entry := &store.Suppression{Channel: rule.Email, Address: text, NotificationID: n.ID, Reason: store.SuppressedManual, Source: store.SuppressedByConsole,
+		DeliveryID: delivery.ID, Detail: text, CreatedBy: text}
+	_, err = store.Suppressions{DB: db}.Add(ctx, entry)
+	must(err)
+	c.ids = map[string]string{"suppressions": entry.ID, "notifications": n.ID, "lists": list.ID, "events": event.ID, "deliveries": delivery.ID, "errors": failure.ID, "users": user.ID, "tokens": token.ID}
 	return c
 }
