@@ -95,6 +95,7 @@ type Delivery struct {
 	Attempts                     int
 	EventID                      string `json:"event_id"`
 	ErrorCode                    string `json:"error_code"`
+	ProviderID                   string `json:"provider_id"`
 	WorkflowID                   string `json:"workflow_id"`
 }
 
@@ -106,7 +107,11 @@ type ErrorEntry struct {
 }
 
 // Message is what the sandbox took.
-type Message struct{ ID, Channel, From, To, Subject, Text, HTML string }
+type Message struct {
+	ID, Channel, From, To, Subject, Text, HTML string
+	// Headers are an email's, as they were spelled.
+	Headers map[string]string
+}
 
 // List is an answer with items.
 type List[T any] struct{ Items []T }

@@ -36,12 +36,12 @@ type house struct {
 	temporal *wiring.Temporal
 }
 
-// start runs a stack of its own for the test.
-func start(t *testing.T, databaseURL string) *house {
+// start runs a stack of its own for the test, with more settings than the usual ones.
+func start(t *testing.T, databaseURL string, environ ...string) *house {
 	t.Helper()
 	s, err := stack.Start(t.Context(), stack.Options{
 		Addr: "127.0.0.1:0", UIAddr: "127.0.0.1:0", TemporalAddr: "127.0.0.1:0", Data: t.TempDir(), DatabaseURL: databaseURL,
-		Token: "a-token-for-the-tests", Environ: []string{"NOTIFY_RETRY_INTERVAL=1s"}, LogTo: t.Output(),
+		Token: "a-token-for-the-tests", Environ: append([]string{"NOTIFY_RETRY_INTERVAL=1s"}, environ...), LogTo: t.Output(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ func refusedNumber(t *testing.T, h *house) {
 	must(t, err)
 	outcomes := map[string]string{}
 	for _, d := range deliveries {
-		outcomes[d.Address] = fmt.Sprint(d.Status, d.Attempts, d.ErrorCode)
+		outcomes[d.Address] = fmt.Sprint(strings.Replace(d.Status, "delivered", "sent", 1), d.Attempts, d.ErrorCode) // Twilio may have reported by now
 	}
 	if outcomes["+15005550001"] != "failed1twilio_21211" || outcomes[good] != "sent1" {
 		t.Errorf("outcomes %v, want the refused one failed at once and the other sent", outcomes)
@@ -279,7 +279,7 @@ func rateLimit(t *testing.T, h *house) {
 	must(t, h.SetFault(waiting(t), "whatsapp", "rate_limit", 1))
 	began := time.Now()
 	d, _ := h.delivery(t, h.save(t, map[string]any{"name": "Limit", "phone": "+12025550123"}))
-	if d.Status != "sent" || d.Attempts != 2 {
+	if d.Status != "sent" && d.Status != "delivered" || d.Attempts != 2 {
 		t.Errorf("%s after %d attempts, want sent at the second", d.Status, d.Attempts)
 	}
 	if waited := time.Since(began); waited < 2*time.Second {

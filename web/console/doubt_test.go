@@ -94,7 +94,7 @@ func TestADoubtAboutAnAddressThatWantsNoMessagesIsNotEndedBySendingAgain(t *test
 		t.Fatal(err)
 	}
 	page := v.page("/deliveries/" + d.ID)
-	v.holds(page, "Did it arrive?", "The address gets no SMS since", "It counts as suppressed")
+	v.holds(page, "Did it arrive?", "the address gets no SMS", "It counts as suppressed")
 	v.lacks(page, `value="retry"`)
 	v.post("/deliveries/"+d.ID+"/resolve", "outcome", "retry")
 	if f := v.access.flash; f == nil || !f.Problem || f.Path != "/suppressions" {
