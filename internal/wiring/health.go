@@ -21,8 +21,13 @@ type Health struct {
 	done     chan struct{}
 }
 
-// headerTimeout keeps a slow client from holding a connection for ever.
-const headerTimeout = 5 * time.Second
+// What a client may take: there is nothing here to read slowly, and only one who watches asks.
+const (
+	healthReadTimeout  = 5 * time.Second
+	healthWriteTimeout = 30 * time.Second
+	healthIdleTimeout  = 2 * time.Minute
+	healthMaxHeader    = 16 << 10
+)
 
 // ServeHealth listens at addr; with an empty addr it does nothing. Close it.
 func ServeHealth(addr string, metrics prometheus.Gatherer) (*Health, error) {
@@ -43,7 +48,9 @@ func ServeHealth(addr string, metrics prometheus.Gatherer) (*Health, error) {
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	h.listener, h.server = listener, &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}
+	h.listener, h.server = listener, &http.Server{
+		Handler: mux, ReadTimeout: healthReadTimeout, WriteTimeout: healthWriteTimeout, IdleTimeout: healthIdleTimeout, MaxHeaderBytes: healthMaxHeader,
+	}
 	go func() { defer close(h.done); _ = h.server.Serve(listener) }()
 	return h, nil
 }

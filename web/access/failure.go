@@ -38,7 +38,10 @@ var (
 		"It is our mistake, not yours, and the log says what."}
 	errUnavailable = &failure{http.StatusServiceUnavailable, "unavailable", "The database cannot be reached",
 		"Nothing was changed. Try again in a moment."}
-	errTooLarge = &failure{http.StatusRequestEntityTooLarge, "too_large", "This is too large", "No form here is as large as this."}
+	errUnreadable = &failure{http.StatusBadRequest, "malformed_form", "This form cannot be read",
+		"It did not arrive whole, or is not written as forms are. Nothing was changed. Go back, load the page anew and send it again."}
+	errTooLarge = &failure{http.StatusRequestEntityTooLarge, "too_large", "This is too large",
+		"No form here is as large as this. A file of notifications may have 8 MiB: split it, or import it with: starter import FILE"}
 )
 
 func isNotFound(err error) bool { return errors.Is(err, account.ErrNotFound) }

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 
@@ -51,6 +52,10 @@ func (a *Access) newForgery() http.Handler {
 
 // unforged refuses a form without the token that we gave to this browser.
 func (a *Access) unforged(c *gin.Context) {
+	if err := readForm(c.Request); err != nil {
+		a.refuse(c, err)
+		return
+	}
 	v := new(verdict)
 	a.forgery.ServeHTTP(c.Writer, c.Request.WithContext(context.WithValue(c.Request.Context(), verdictKey{}, v)))
 	c.Request = v.request
@@ -58,13 +63,33 @@ func (a *Access) unforged(c *gin.Context) {
 	if v.right {
 		return
 	}
-	// A form that was cut off for its size has no token either: whoever sent it is told the true reason.
-	var large *http.MaxBytesError
-	if _, err := c.Request.Body.Read(make([]byte, 1)); errors.As(err, &large) {
-		a.refuse(c, err)
-		return
-	}
 	a.refuse(c, errForged)
+}
+
+// formMemory is more than any body may have here, so that no file of a form is written to the disk.
+const formMemory = 16 << 20
+
+// readForm reads a form whole, or says why that cannot be: a form that was cut off must not pass for an empty one, which
+// handlers would take for a choice. It has to come first: net/http tells what is wrong with a form once.
+func readForm(r *http.Request) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	err := r.ParseForm()
+	if err == nil {
+		if err = r.ParseMultipartForm(formMemory); errors.Is(err, http.ErrNotMultipart) {
+			return nil
+		}
+	}
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &large), errors.Is(err, multipart.ErrMessageTooLarge):
+		return errTooLarge
+	default:
+		return errUnreadable
+	}
 }
 
 // Token is what a form must send back as csrf_token, or a script as X-CSRF-Token.

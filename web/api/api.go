@@ -95,7 +95,7 @@ func (a *API) Register(r gin.IRouter) {
 	open := r.Group(prefix, a.recovered, private)
 	open.GET("/openapi.json", serveDescription)
 
-	v1 := open.Group("", a.authorised)
+	v1 := open.Group("", a.authorised, a.bounded)
 	get := func(path string, h handler) { v1.GET(path, a.handle(h)) }
 	post := func(path string, h handler) { v1.POST(path, a.handle(h)) }
 

@@ -15,6 +15,20 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
+// bounded keeps a body from filling the memory, and refuses one that says that it would before anything is done, also
+// where a call has no use for a body. It reads what it may first: an answer in the middle of a body does not reach everybody.
+func (a *API) bounded(c *gin.Context) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, a.config.MaxBody)
+	if c.Request.ContentLength > a.config.MaxBody {
+		_, _ = io.Copy(io.Discard, c.Request.Body)
+		a.refuse(c, tooLarge(a.config.MaxBody))
+	}
+}
+
+func tooLarge(limit int64) *failure {
+	return &failure{status: http.StatusRequestEntityTooLarge, code: "body_too_large", message: fmt.Sprintf("the body is larger than %d bytes", limit)}
+}
+
 // readBody decodes a call's JSON body into target, a pointer to a struct, and refuses everything that is not exactly
 // what the struct names.
 func (a *API) readBody(c *gin.Context, target any) error {
@@ -23,11 +37,10 @@ func (a *API) readBody(c *gin.Context, target any) error {
 		return &failure{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
 			message: `send JSON, with the header "Content-Type: application/json"`}
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.config.MaxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return &failure{status: http.StatusRequestEntityTooLarge, code: "body_too_large",
-			message: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
+	data, err := io.ReadAll(c.Request.Body)
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return tooLarge(large.Limit)
 	}
 	if err != nil {
 		return badRequest("incomplete_body", "the body did not arrive whole", nil)
@@ -69,8 +82,23 @@ func place(err error, data []byte) string {
 	return fmt.Sprintf("%s (line %d, byte %d)", syntax.Error(), line, syntax.Offset)
 }
 
-// mismatches says, by field, where JSON does not fit a Go type.
+// mismatches says, by field, where JSON does not fit a Go type. It is for people: a body of nothing but mistakes is not
+// answered with all of them.
 type mismatches map[string]string
+
+const (
+	maxMismatches = 100
+	maxFieldName  = 200 // bytes of it that are repeated
+)
+
+func (m mismatches) add(path, problem string) {
+	if len(path) > maxFieldName {
+		path = strings.ToValidUTF8(path[:maxFieldName], "") + "…"
+	}
+	if len(m) < maxMismatches {
+		m[path] = problem
+	}
+}
 
 var rawType = reflect.TypeFor[json.RawMessage]()
 
@@ -91,20 +119,20 @@ func (m mismatches) value(raw json.RawMessage, t reflect.Type, path string) {
 	case reflect.String:
 		var s string
 		if json.Unmarshal(raw, &s) != nil {
-			m[path] = "must be a string"
+			m.add(path, "must be a string")
 		} else if !storable(s) {
-			m[path] = "must not hold the character NUL"
+			m.add(path, "must not hold the character NUL")
 		}
 	default:
 		if json.Unmarshal(raw, reflect.New(t).Interface()) != nil {
-			m[path] = "must be " + kindName(t.Kind())
+			m.add(path, "must be "+kindName(t.Kind()))
 		}
 	}
 }
 
 func (m mismatches) object(raw json.RawMessage, t reflect.Type, path string) {
 	if raw[0] != '{' {
-		m[path] = "must be an object"
+		m.add(path, "must be an object")
 		return
 	}
 	known := make(map[string]reflect.Type, t.NumField())
@@ -128,9 +156,9 @@ func (m mismatches) object(raw json.RawMessage, t reflect.Type, path string) {
 		fieldType, ok := known[name]
 		switch {
 		case !ok:
-			m[full] = "is not a field of this call"
+			m.add(full, "is not a field of this call")
 		case seen[name]:
-			m[full] = "is given more than once"
+			m.add(full, "is given more than once")
 		default:
 			m.value(value, fieldType, full)
 		}
@@ -141,7 +169,7 @@ func (m mismatches) object(raw json.RawMessage, t reflect.Type, path string) {
 func (m mismatches) array(raw json.RawMessage, t reflect.Type, path string) {
 	var items []json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
-		m[path] = "must be an array"
+		m.add(path, "must be an array")
 		return
 	}
 	for i, item := range items {
@@ -153,7 +181,7 @@ func (m mismatches) array(raw json.RawMessage, t reflect.Type, path string) {
 func (m mismatches) texts(raw json.RawMessage, path string) {
 	var values map[string]json.RawMessage
 	if json.Unmarshal(raw, &values) != nil {
-		m[path] = "must be an object"
+		m.add(path, "must be an object")
 		return
 	}
 	for name, value := range values {

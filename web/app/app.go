@@ -78,7 +78,9 @@ type Config struct {
 	TemporalUI   string
 	// Elsewhere are further pages to link to; empty in production.
 	Elsewhere []ui.Link
-	Log       *slog.Logger
+	// Timeouts of the server; zero values take the defaults.
+	Timeouts Timeouts
+	Log      *slog.Logger
 }
 
 // Check says whether a part works; its error is shown at /readyz.
@@ -121,26 +123,9 @@ func (a *App) Nudge() { a.relay.Nudge() }
 // Passed tells the relay that a workflow's first pass is over, and says whether it is this relay's.
 func (a *App) Passed(workflowID string) bool { return a.relay.Passed(workflowID) }
 
-// Timeouts of the server: a slow client must not hold a connection for ever.
-const (
-	headerTimeout = 10 * time.Second
-	readTimeout   = 30 * time.Second
-	writeTimeout  = 60 * time.Second
-	idleTimeout   = 2 * time.Minute
-	// stopTimeout bounds the wait for requests under way at a stop.
-	stopTimeout = 15 * time.Second
-)
-
 // Run serves on the listener, relays events and deletes old ones until ctx ends; then it lets the requests and starts under way end.
 func (a *App) Run(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
-		Handler:           a.engine,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		ErrorLog:          slog.NewLogLogger(a.config.Log.Handler(), slog.LevelDebug),
-	}
+	server := a.server()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var relaying sync.WaitGroup
@@ -175,15 +160,6 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-func shutdown(ctx context.Context, server *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return errors.Join(err, server.Close())
-	}
-	return nil
-}
-
 // routes mounts everything on one engine.
 func (a *App) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
@@ -194,7 +170,7 @@ func (a *App) routes() *gin.Engine {
 		_ = engine.SetTrustedProxies(nil) // the settings have been checked; without them, nobody's is believed
 		a.config.Log.Error("No proxy is trusted", "error", err)
 	}
-	engine.Use(a.recovered, hardened)
+	engine.Use(a.recovered, hardened, unpipelined)
 
 	engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
 	engine.GET("/readyz", a.ready)
