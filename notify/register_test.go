@@ -58,6 +58,11 @@ func TestRegistrationWritesTheModelIntoTheDatabase(t *testing.T) {
 	})
 }
 
+// quotedTable has a table whose name breaks out of its quotes.
+type quotedTable struct{ ID int }
+
+func (quotedTable) TableName() string { return "a`; DROP TABLE notify_events; --" }
+
 func TestRegistrationNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)
@@ -78,11 +83,15 @@ func TestRegistrationNamesWhatIsWrong(t *testing.T) {
 		ID   int
 		Name string `notify:"type:colour"`
 	}
+	type named struct {
+		ID   int
+		Name string `gorm:"column:a\"b"`
+	}
 	for _, c := range []struct {
 		model any
 		want  string
 	}{
-		{&keyless{}, "primary key"}, {&secretKey{}, "primary key"}, {&odd{}, "unknown type"}, {"text", "no gorm model"},
+		{&named{}, "holds a quote"}, {&quotedTable{}, "holds a quote"}, {&keyless{}, "primary key"}, {&secretKey{}, "primary key"}, {&odd{}, "unknown type"}, {"text", "no gorm model"},
 	} {
 		if err := plugin.Register(c.model); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%T: %v, want %q in it", c.model, err, c.want)

@@ -123,3 +123,34 @@ func TestAProviderMayRedirectOnItsOwnHost(t *testing.T) {
 		t.Errorf("redirects without an end: %d", got.code)
 	}
 }
+
+// TestAProviderThatHangsIsGivenUp lets each answer stop in its middle; the person is told, and does not wait for ever.
+func TestAProviderThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/.well-known/openid-configuration", "/keys", "/token"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			i := newIssuer(t)
+			usual := i.server.Config.Handler
+			i.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != path {
+					usual.ServeHTTP(w, r)
+					return
+				}
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = w.Write([]byte("{"))
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done() // we have hung up
+			})
+			s := open(t, testdb.SQLite(t), i.settings(account.Viewer))
+			b := s.browser()
+			got := b.get("/oidc/start")
+			if got.code == http.StatusSeeOther {
+				got = b.get(i.authorize(got))
+			}
+			if got.code != http.StatusBadGateway && got.code != http.StatusForbidden || b.signedIn() {
+				t.Errorf("%d\n%s", got.code, got.body)
+			}
+		})
+	}
+}

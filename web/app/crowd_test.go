@@ -64,10 +64,14 @@ func newCrowd(t *testing.T, db *gorm.DB, text, model string) *crowd {
 	must(err)
 	failure := &store.ErrorEntry{Code: text, Source: text, Message: text, EventID: event.ID, DeliveryID: delivery.ID, NotificationID: n.ID}
 	must(store.Errors{}.RecordTx(db, failure))
+	held := &store.Suppression{Channel: rule.Email, Address: "planted@example.net", Reason: store.SuppressedManual, Source: store.SuppressedByConsole, Detail: text, CreatedBy: text}
+	_, err = store.Suppressions{DB: db}.AddTx(db, held)
+	must(err)
 	user, _, err := account.Users{DB: db}.Invite(ctx, "planted@example.com", text, account.Viewer, text)
 	must(err)
 	token, _, err := account.Tokens{DB: db}.Create(ctx, text[:min(len(text), 60)], account.Scopes, nil, text)
 	must(err)
-	c.ids = map[string]string{"notifications": n.ID, "lists": list.ID, "events": event.ID, "deliveries": delivery.ID, "errors": failure.ID, "users": user.ID, "tokens": token.ID}
+	c.ids = map[string]string{"notifications": n.ID, "lists": list.ID, "events": event.ID, "deliveries": delivery.ID, "errors": failure.ID, "users": user.ID, "tokens": token.ID,
+		"suppressions": held.ID}
 	return c
 }

@@ -32,6 +32,10 @@ func Config(c *config.Config, db *gorm.DB, t *wiring.Temporal, log *slog.Logger)
 
 // Access makes the sign-in that the settings describe. The caller closes it.
 func Access(c *config.Config, db *gorm.DB, log *slog.Logger, development bool) (*access.Access, error) {
+	if len(c.Access.TrustedProxies) > 0 && c.Access.PublicURL == "" {
+		log.Warn("There is a proxy, and where people come is not said: links of invitations are made of what each request says, and begin with http:// " +
+			"behind a proxy that speaks TLS. Set NOTIFY_PUBLIC_URL")
+	}
 	return access.New(access.Options{
 		DB: db, Now: db.NowFunc, PublicURL: c.Access.PublicURL, Development: development, Log: log,
 		OIDC: access.OIDC{
