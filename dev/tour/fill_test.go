@@ -24,7 +24,7 @@ var long = strings.Repeat("Donaudampfschifffahrt", 10)
 func (h *house) fill(ctx context.Context) error {
 	h.paths = map[string][]string{}
 	for _, part := range []func(context.Context) error{
-		h.fillNotifications, h.fillEvents, h.fillDeliveries, h.fillErrors, h.fillPeople,
+		h.fillNotifications, h.fillEvents, h.fillDeliveries, h.fillSuppressions, h.fillErrors, h.fillPeople,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -165,6 +165,34 @@ func (h *house) fillDeliveries(ctx context.Context) error {
 		db.Exec("UPDATE notify_attempts SET detail = ? WHERE code <> ''", hostile+long).Error,
 		db.Exec("UPDATE notify_errors SET message = ?, context = ? WHERE code = 'EMAIL_SEND_FAIL'", hostile+long, `{"answer": "<img src=x onerror=alert(1)>"}`).Error,
 	)
+}
+
+// fillSuppressions keeps messages from addresses, and leaves one delivery in doubt and another suppressed.
+func (h *house) fillSuppressions(ctx context.Context) error {
+	for _, entry := range []map[string]any{
+		{"channel": "email", "address": "mallory@example.com", "detail": hostile},
+		{"channel": "whatsapp", "address": "+12025550177", "detail": long[:min(len(long), 400)]},
+	} {
+		id, err := h.add(ctx, "/suppressions", entry)
+		if err != nil {
+			return err
+		}
+		h.put("/suppressions/:id", "/suppressions/"+id)
+	}
+	db := h.stack.Database().WithContext(ctx)
+	for address, changes := range map[string]map[string]any{
+		"unlucky@example.com": {"status": "unknown"}, "mallory@example.com": {"status": "suppressed", "error_code": "suppressed_manual"},
+	} {
+		var ids []string
+		if err := db.Table("notify_deliveries").Where("address = ?", address).Limit(1).Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
+			return errors.Join(err, fmt.Errorf("%d deliveries to %s", len(ids), address))
+		}
+		if err := db.Table("notify_deliveries").Where("id = ?", ids[0]).UpdateColumns(changes).Error; err != nil {
+			return err
+		}
+		h.put("/deliveries/:id", "/deliveries/"+ids[0])
+	}
+	return nil
 }
 
 func (h *house) fillErrors(ctx context.Context) error {

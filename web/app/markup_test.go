@@ -89,7 +89,8 @@ func TestNothingThatIsKeptRunsOnAnyPage(t *testing.T) {
 			"/notifications/new":     {"model": {hostileName}, "title": {hostileMarkup}, "conditions": {hostileMarkup}, "channel": {hostileMarkup}, "trigger": {hostileMarkup}},
 			"/notifications/bulk":    {"what": {"delete"}, "id": {c.ids["notifications"]}}, "/lists/new": {"name": {hostileMarkup}, "lines": {hostileMarkup}},
 			"/users": {"email": {hostileMarkup}, "name": {hostileMarkup}, "role": {hostileMarkup}}, "/tokens": {"name": {hostileMarkup + hostileMarkup}, "scope": {hostileMarkup}},
-			"/health/tests": {"channel": {"email"}, "to": {hostileMarkup}},
+			"/health/tests":     {"channel": {"email"}, "to": {hostileMarkup}},
+			"/suppressions/new": {"channel": {"email"}, "address": {hostileMarkup}, "notification": {hostileMarkup}, "detail": {hostileMarkup}},
 		} {
 			got := c.ask(boss, http.MethodPost, path, fields.Encode(), form)
 			if found := runsBy(t, got.body); len(found) > 0 || got.status >= http.StatusInternalServerError {
