@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +124,7 @@ func (h *house) start(options stack.Options, environ []string) {
 	given, err := json.Marshal(options)
 	must(t, err)
 	h.process = exec.Command(os.Args[0], "-test.run=^$")
-	h.process.Env = append(environ, childVariable+"="+string(given), "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
+	h.process.Env = slices.Concat(environ, []string{childVariable + "=" + string(given), "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()})
 	h.process.Stderr = h.said
 	output, err := h.process.StdoutPipe()
 	must(t, err)

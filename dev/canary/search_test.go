@@ -109,7 +109,7 @@ func (h *house) inTemporal() []byte {
 		raw, err := proto.Marshal(message) // payloads are bytes in there, without base64
 		must(t, err)
 		all.Write(raw)
-		all.WriteString(fmt.Sprint(message))
+		_, _ = fmt.Fprint(&all, message)
 	}
 	var page []byte
 	workflows := 0
