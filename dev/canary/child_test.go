@@ -92,8 +92,12 @@ func newTrouble(db *gorm.DB) *trouble {
 	return t
 }
 
-// often is how many statements one order spoils.
-const often = 5
+const (
+	// often is how many statements one order spoils.
+	often = 5
+	// spent is what is said when they all are.
+	spent = "Spoiled: "
+)
 
 func (t *trouble) make(order, word string) {
 	t.word.Store(word)
@@ -121,8 +125,15 @@ func (t *trouble) befall(tx *gorm.DB) {
 	}
 	order, word := t.order.Load().(string), t.word.Load().(string)
 	what, where, _ := strings.Cut(order, " in ")
-	if where != placeOf(tx) || t.left.Add(-1) < 0 {
+	if where != placeOf(tx) {
 		return
+	}
+	left := t.left.Add(-1)
+	if left < 0 {
+		return
+	}
+	if left == 0 {
+		fmt.Println(spent + order)
 	}
 	switch what {
 	case "panic":

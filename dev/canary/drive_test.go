@@ -2,12 +2,12 @@ package canary
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/silquetech/silque-notifications/dev/apiclient"
 )
@@ -15,11 +15,17 @@ import (
 // live lets everything happen to the person that can: messages that go, that fail for a while and for good, that stay in
 // doubt, people who sign in and who try to, requests that cannot be read, and mistakes of our own.
 func (h *house) live() {
-	h.people()
-	h.notifications()
-	h.messages()
-	h.mistakesOfCallers()
-	h.mistakesOfOurs()
+	for _, part := range []struct {
+		what string
+		do   func()
+	}{
+		{"people", h.people}, {"notifications", h.notifications}, {"messages", h.messages}, {"comebacks", h.comebacks},
+		{"mistakes of callers", h.mistakesOfCallers}, {"mistakes of ours", h.mistakesOfOurs},
+	} {
+		begun := time.Now()
+		part.do()
+		h.took(part.what, begun)
+	}
 }
 
 // people sign in, with passwords and cookies of which each is a secret.
@@ -155,15 +161,34 @@ func (h *house) messages() {
 	}
 }
 
+// row is a customer who decides by the name how messages end.
+func (h *house) row(outcome string) map[string]any {
+	p := h.person
+	return map[string]any{"name": p.canaries["name"] + " " + outcome, "email": p.address(strings.Fields(outcome)[0]), "phone": p.number}
+}
+
 // customer saves one, and waits until its event is settled.
 func (h *house) customer(outcome string) (eventID string) {
-	t, p := h.t, h.person
+	h.t.Helper()
+	return h.saved("customers", h.row(outcome))
+}
+
+// saved saves a row, and waits until its event is settled.
+func (h *house) saved(model string, row map[string]any) (eventID string) {
+	h.t.Helper()
+	eventID = h.save(model, row)
+	_, err := h.Settled(waiting(h.t), eventID)
+	must(h.t, err)
+	return eventID
+}
+
+// save saves a row, and gives its event.
+func (h *house) save(model string, row map[string]any) (eventID string) {
+	t := h.t
 	t.Helper()
-	key, err := h.Save(waiting(t), "customers", map[string]any{"name": p.canaries["name"] + " " + outcome, "email": p.address(outcome), "phone": p.number})
+	key, err := h.Save(waiting(t), model, row)
 	must(t, err)
-	event, err := h.EventOf(waiting(t), "customers", key)
-	must(t, err)
-	_, err = h.Settled(waiting(t), event.ID)
+	event, err := h.EventOf(waiting(t), model, key)
 	must(t, err)
 	return event.ID
 }
@@ -228,14 +253,26 @@ func (h *house) mistakesOfOurs() {
 				failed += map[bool]int{true: 1}[admin.ask(http.MethodGet, path, nil).status >= 500]
 			}
 			failed += map[bool]int{true: 1}[h.call("", http.MethodGet, "/api/v1/notifications", nil) >= 500]
+			if h.heard(spent + order + "\n") {
+				break
+			}
 		}
 		t.Logf("%s: %d answers say that something went wrong", order, failed)
 	}
+	// What was spoiled is tried again after a while: those whiles go by together.
+	var events []string
 	for _, place := range []string{"activities", "local activities"} {
 		for _, order := range []string{"refuse", "scan", "unreachable", "panic"} {
+			begun := time.Now()
 			h.order(order+" in "+place, p.canaries["panic"])
-			h.customer("ok")
+			events = append(events, h.save("customers", h.row("ok")))
+			must(t, apiclient.Until(waiting(t), func() (bool, error) { return h.heard(spent + order + " in " + place + "\n"), nil }))
+			h.took(order+" in "+place, begun)
 		}
 	}
-	h.customer(fmt.Sprint("ok", strings.Repeat(" ok", 3)))
+	events = append(events, h.save("customers", h.row("ok ok ok ok")))
+	for _, event := range events {
+		_, err := h.Settled(waiting(t), event)
+		must(t, err)
+	}
 }

@@ -29,10 +29,12 @@ type house struct {
 	t *testing.T
 	// data is the stack's folder; databaseURL is empty when the application's database is a file in there.
 	data, databaseURL string
-	secrets           canaries
-	person            personal
-	mail              *mailServer
-	temporal          string
+	// folder is where files may be read from.
+	folder   string
+	secrets  canaries
+	person   personal
+	mail     *mailServer
+	temporal string
 
 	process *exec.Cmd
 	orders  io.WriteCloser
@@ -57,6 +59,11 @@ func (s *transcript) bytes() []byte {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return bytes.Clone(s.all.Bytes())
+}
+
+// took says how long a part of the test has taken.
+func (h *house) took(what string, begun time.Time) {
+	h.t.Logf("%s: %s", what, time.Since(begun).Round(10*time.Millisecond))
 }
 
 func must(t *testing.T, err error) {
@@ -85,7 +92,7 @@ func freePort(t *testing.T) string {
 // build starts a stack that has every secret there is.
 func build(t *testing.T, databaseURL string) *house {
 	t.Helper()
-	h := &house{t: t, data: t.TempDir(), databaseURL: databaseURL, person: somebody(), said: new(transcript)}
+	h := &house{t: t, data: t.TempDir(), folder: t.TempDir(), databaseURL: databaseURL, person: somebody(), said: new(transcript)}
 	var environ []string
 	h.secrets, environ = secretSettings(t, databaseURL)
 	var host, port string
@@ -96,7 +103,7 @@ func build(t *testing.T, databaseURL string) *house {
 		"SMTP_FROM=Shop <shop@example.com>", "TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000", "TWILIO_API_KEY=SK00000000000000000000000000000000",
 		"TWILIO_BASE_URL="+twilio, "TWILIO_SMS_FROM=+12025550100", "TWILIO_WHATSAPP_FROM=+12025550100",
 		"NOTIFY_OIDC_ISSUER="+startIdentity(t), "NOTIFY_OIDC_CLIENT_ID=silque", "NOTIFY_PUBLIC_URL=http://"+addr,
-		"NOTIFY_RETRY_INTERVAL=20ms", "NOTIFY_LOG_LEVEL=debug", "NOTIFY_ATTACHMENT_DIRS="+t.TempDir())
+		"NOTIFY_RETRY_INTERVAL=20ms", "NOTIFY_LOG_LEVEL=debug", "NOTIFY_ATTACHMENT_DIRS="+h.folder)
 	options := stack.Options{Addr: addr, UIAddr: "127.0.0.1:0", TemporalAddr: "127.0.0.1:0", Data: h.data}
 	for i, setting := range environ {
 		if value, ok := strings.CutPrefix(setting, "DATABASE_URL="); ok { // the stack has a flag for it
@@ -150,6 +157,9 @@ func (h *house) order(order, word string) {
 	_, err := fmt.Fprintf(h.orders, "%s: %s\n", order, word)
 	must(h.t, err)
 }
+
+// heard says whether the process has said something.
+func (h *house) heard(what string) bool { return bytes.Contains(h.said.bytes(), []byte(what)) }
 
 // stop ends the stack in order, so that its last words are heard too.
 func (h *house) stop() error {

@@ -38,7 +38,7 @@ func secretSettings(t *testing.T, databaseURL string) (secrets canaries, environ
 		switch setting.Name {
 		case "DATABASE_URL":
 			value = databaseURL + "&password=" + canary
-		case "SMTP_PASSWORD", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET", "NOTIFY_API_TOKEN", "NOTIFY_OIDC_CLIENT_SECRET":
+		case "SMTP_PASSWORD", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET", "NOTIFY_API_TOKEN", "NOTIFY_OIDC_CLIENT_SECRET", "NOTIFY_HOOK_SECRET", "TWILIO_WEBHOOK_AUTH_TOKEN":
 		default:
 			t.Errorf("%s is a secret that this test does not let the stack use: say here what its value looks like", setting.Name)
 		}
@@ -57,8 +57,9 @@ type personal struct {
 
 func somebody() personal {
 	return personal{
-		canaries: plant("address", "name", "text", "subject", "html", "list entry", "row key", "file name", "condition", "broken body", "panic"),
-		number:   fmt.Sprintf("+1202555%s", "0143"),
+		canaries: plant("address", "name", "text", "subject", "html", "list entry", "row key", "file name", "condition", "broken body", "panic",
+			"file text", "link token", "diagnostic", "returned subject", "returned text", "inbound text"),
+		number: fmt.Sprintf("+1202555%s", "0143"),
 	}
 }
 

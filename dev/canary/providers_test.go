@@ -21,6 +21,8 @@ import (
 type mailServer struct {
 	password string
 	taken    atomic.Int64
+	// last is the last message that was taken.
+	last atomic.Value
 	// locked refuses every sign-in.
 	locked atomic.Bool
 }
@@ -94,6 +96,7 @@ func (s *mailSession) Data(r io.Reader) error {
 	case "spam":
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "Looks like spam: " + string(content[:100])}
 	}
+	s.server.last.Store(string(content))
 	s.server.taken.Add(1)
 	return nil
 }

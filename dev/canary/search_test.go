@@ -220,8 +220,9 @@ func (h *house) open(path string) []byte {
 
 var linkOnPage = regexp.MustCompile(`(?:href|src|hx-get|action)="(/[^"#]*)`)
 
-// most bounds the pages of one kind, such as deliveries, that a visit looks at.
-const most = 3
+// most bounds the pages of one kind, such as deliveries, that a visit looks at: a few in the short form, which CI runs, and
+// nearly all of them with SILQUE_LONG=1.
+var most = map[bool]int{true: 200, false: 3}[os.Getenv("SILQUE_LONG") != ""]
 
 // id is what makes two addresses of one kind different.
 var id = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|=[^&]*`)

@@ -74,8 +74,8 @@ func (n named) wrong() string {
 
 // shortened keeps a message of a bounded length.
 func shortened(name string) string {
-	if len(name) > 2*nameLimit {
-		return strings.ToValidUTF8(name[:2*nameLimit], "") + "…"
+	if len(name) > nameLimit {
+		return strings.ToValidUTF8(name[:nameLimit], "") + "…"
 	}
 	return name
 }

@@ -22,7 +22,7 @@ var oddNames = []string{
 	"x; DROP TABLE witness; --", "x UNION SELECT secret FROM witness", "witness AS x", "parts, witness", "witness where 1=1", "(SELECT 1) AS x", "x\u2028y", "é",
 	"", ".", "a.b", "main.witness", "public.witness", "a..b", "a.b.c", ".a", "a.", "a\"b", "\"a\"", "a\"\"b", `a".b`, `"a"."b"`, `x"; DROP TABLE witness; --`, `"a".b; DROP TABLE witness; --`,
 	"a`b", "`a`", "a``b", "`a`.`b`; DROP TABLE witness; --", "x`; DROP TABLE witness; --", "a\x00b", "a\nb", "a\tb", "a\x7fb", "a\u0085b", "a\xffb", "~~~py~~~", "~~~ct~~~",
-	strings.Repeat("n", 63), strings.Repeat("n", 64), strings.Repeat("é", 32), strings.Repeat("x", 100_000), "*", "1", " ", " a", "a ",
+	strings.Repeat("n", 63), strings.Repeat("n", 64), strings.Repeat("é", 32), strings.Repeat("x", 100_000), strings.Repeat("\x7f", 500), "*", "1", " ", " a", "a ",
 }
 
 // witness is a table that no other name may lead to.
