@@ -115,7 +115,7 @@ func TestAPersonAnswersFromTheInboxPage(t *testing.T) {
 	t.Cleanup(page.Close)
 	m := kept(t, s, Message{Channel: SMS, From: DefaultFrom, To: "+12025550123", Text: "Hello"})
 	mail := kept(t, s, Message{Channel: Email, From: "shop@example.com", To: "ann@example.com", Text: "Hello"})
-	answer := func(id, word string) *http.Response {
+	answer := func(id, word string) (status int, location string) {
 		t.Helper()
 		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		response, err := client.PostForm(page.URL+"/sandbox/messages/"+id+"/answer", url.Values{"word": {word}})
@@ -123,20 +123,18 @@ func TestAPersonAnswersFromTheInboxPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = response.Body.Close()
-		return response
+		return response.StatusCode, response.Header.Get("Location")
 	}
-	if r := answer(m.ID, "STOP"); r.StatusCode != http.StatusSeeOther || !strings.HasSuffix(r.Header.Get("Location"), m.ID+"?answered=STOP") {
-		t.Errorf("answered %d to %s", r.StatusCode, r.Header.Get("Location"))
+	if status, location := answer(m.ID, "STOP"); status != http.StatusSeeOther || !strings.HasSuffix(location, m.ID+"?answered=STOP") {
+		t.Errorf("answered %d to %s", status, location)
 	}
 	if got := l.wait(t, 1)[0]; got.Get("Body") != "STOP" || got.Get("From") != m.To || got.Get("To") != m.From || got.Get("AccountSid") != DefaultAccountSID {
 		t.Errorf("the web app heard %v", got)
 	}
-	for name, status := range map[string]int{
-		"a word that is not offered":  answer(m.ID, "HELLO").StatusCode,
-		"an email":                    answer(mail.ID, "STOP").StatusCode,
-		"a message that is not there": answer("none", "STOP").StatusCode,
+	for name, to := range map[string][2]string{
+		"a word that is not offered": {m.ID, "HELLO"}, "an email": {mail.ID, "STOP"}, "a message that is not there": {"none", "STOP"},
 	} {
-		if status != http.StatusNotFound {
+		if status, _ := answer(to[0], to[1]); status != http.StatusNotFound {
 			t.Errorf("%s: answered %d", name, status)
 		}
 	}

@@ -42,7 +42,7 @@ func (p *deliveryPage) AskedAlready() string {
 		return "Twilio’s list of messages was not searched: that is done before another attempt, and there was none. Look for the number in Twilio’s " +
 			"console, under the message logs."
 	default:
-		return "Before each further attempt Twilio’s list of messages was searched for this number, sender and text, and did not show it. It is not " +
+		return "Before each further attempt Twilio’s list of messages was searched for this number, sender and text, without finding it. It is not " +
 			"asked again after the last attempt: look for the number in Twilio’s console, under the message logs."
 	}
 }
