@@ -34,7 +34,7 @@ func TestASaveForWhoseEventTheDiskHasNoRoomFailsWithTheDatabasesError(t *testing
 		"in one of the application": func(db *gorm.DB) error {
 			return db.Transaction(func(tx *gorm.DB) error { return tx.Create(&tagRow{Slug: "app", Title: title}).Error })
 		},
-		"a row for which there is room": func(db *gorm.DB) error { return untilFull(db) },
+		"a row for which there is room": untilFull,
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := save(db)

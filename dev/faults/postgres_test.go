@@ -117,7 +117,7 @@ func TestADatabaseThatIsReadOnlyForAMomentFailsSavesAsItWouldAndLosesNothing(t *
 	until(t, "saves are refused with the database's own error, as others are", func() (bool, error) { // the first may meet the cut connection
 		watched, plain := h.save(t.Context(), "refused"), h.shop.Exec("INSERT INTO plain VALUES (1)").Error
 		if watched == nil || plain == nil {
-			return false, fmt.Errorf("a save gave %v, and one without the system %v", watched, plain)
+			return false, errors.Join(errors.New("a save was taken, here or without the system"), watched, plain)
 		}
 		return state(watched) == "25006" && state(plain) == "25006", nil
 	})

@@ -166,9 +166,9 @@ func (p *party) write(t *testing.T, writer int) error {
 }
 
 // commit makes a change and remembers it.
-func (p *party) commit(t *testing.T, row *shop.Customer, action rule.Action, make func(db *gorm.DB) error) error {
+func (p *party) commit(t *testing.T, row *shop.Customer, action rule.Action, do func(db *gorm.DB) error) error {
 	c := change{key: fmt.Sprint(row.ID), action: action, begin: time.Now()}
-	err := make(p.db.WithContext(t.Context()))
+	err := do(p.db.WithContext(t.Context()))
 	c.end = time.Now()
 	if err == nil {
 		p.mutex.Lock()

@@ -55,8 +55,8 @@ func TestWhatAClockThatIsAheadLeftIsTakenOverAtOnce(t *testing.T) {
 					t.Errorf("found %+v again, although it was taken over a moment ago", again)
 				}
 				write(time.Now().Add(10 * time.Second))
-				if close := look(); len(close) != 0 {
-					t.Errorf("took %+v over from a clock that is a few seconds ahead", close)
+				if near := look(); len(near) != 0 {
+					t.Errorf("took %+v over from a clock that is a few seconds ahead", near)
 				}
 			})
 		})
