@@ -89,7 +89,9 @@ func stayWhereTheyBelong(t *testing.T, databaseURL string) {
 		return slices.Equal(onPurpose.found(h.inTemporal()), []string{"input", "memo"}), nil
 	}))
 	begun = time.Now()
-	must(t, h.stop())
+	if err := h.stop(); err != nil {
+		t.Fatalf("the stack ended with %v, and said:\n%s", err, h.lastWords())
+	}
 	h.took("stop", begun)
 	begun = time.Now()
 	defer func() { h.took("search", begun) }()

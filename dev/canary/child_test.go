@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -126,6 +127,10 @@ func (t *trouble) befall(tx *gorm.DB) {
 	order, word := t.order.Load().(string), t.word.Load().(string)
 	what, where, _ := strings.Cut(order, " in ")
 	if where != placeOf(tx) {
+		return
+	}
+	// A panic outside of a request and of an activity ends the process, as Go has it: then there is nothing left to look at.
+	if what == "panic" && where == "" && tx.Statement.Context.Value(http.ServerContextKey) == nil {
 		return
 	}
 	left := t.left.Add(-1)

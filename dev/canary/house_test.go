@@ -131,7 +131,11 @@ func (h *house) start(options stack.Options, environ []string) {
 	h.orders, err = h.process.StdinPipe()
 	must(t, err)
 	must(t, h.process.Start())
-	t.Cleanup(func() { _ = h.stop() })
+	t.Cleanup(func() {
+		if err := h.stop(); err != nil {
+			t.Logf("the stack ended with %v, and said:\n%s", err, h.lastWords())
+		}
+	})
 	lines := bufio.NewReader(output)
 	first := make(chan string, 1)
 	go func() {
@@ -157,6 +161,17 @@ func (h *house) order(order, word string) {
 	h.t.Helper()
 	_, err := fmt.Fprintf(h.orders, "%s: %s\n", order, word)
 	must(h.t, err)
+}
+
+// lastWords gives what a process says of its own end: a race, or a panic.
+func (h *house) lastWords() []byte {
+	said := h.said.bytes()
+	for _, beginning := range []string{"WARNING: DATA RACE", "\npanic: ", "\nfatal error: "} {
+		if i := bytes.Index(said, []byte(beginning)); i >= 0 {
+			return said[i:min(len(said), i+10000)]
+		}
+	}
+	return said[max(0, len(said)-5000):]
 }
 
 // heard says whether the process has said something.
