@@ -50,11 +50,12 @@ func runStack(given string) error {
 			options.Environ = append(options.Environ, variable)
 		}
 	}
+	trouble := new(trouble)
+	options.OnDatabase = trouble.mayBefall
 	s, err := stack.Start(context.Background(), options)
 	if err != nil {
 		return err
 	}
-	trouble := newTrouble(s.Database())
 	if err := json.NewEncoder(os.Stdout).Encode(started{s.URL(), s.TemporalAddr()}); err != nil {
 		return err
 	}
@@ -79,8 +80,8 @@ type trouble struct {
 	word  atomic.Value
 }
 
-func newTrouble(db *gorm.DB) *trouble {
-	t := new(trouble)
+// mayBefall lets trouble meet every statement of a database that nobody uses yet.
+func (t *trouble) mayBefall(db *gorm.DB) {
 	callbacks := db.Callback()
 	for _, register := range []func(string, func(*gorm.DB)) error{
 		callbacks.Create().Before("*").Register, callbacks.Query().Before("*").Register, callbacks.Update().Before("*").Register,
@@ -90,7 +91,6 @@ func newTrouble(db *gorm.DB) *trouble {
 			panic(err)
 		}
 	}
-	return t
 }
 
 const (

@@ -40,6 +40,8 @@ type Options struct {
 	// Environ holds the settings of the worker and the web app, such as NOTIFY_RETRY_INTERVAL=1s.
 	Environ []string
 	LogTo   io.Writer
+	// OnDatabase gets the application's database before anything uses it, for what can be added to it only then; it may be nil.
+	OnDatabase func(db *gorm.DB) `json:"-"`
 }
 
 // Stack is everything, running. Stop it.
@@ -237,6 +239,9 @@ func (s *Stack) openDatabase(ctx context.Context) error {
 	}
 	s.db = db
 	s.atStop(func(context.Context) error { return store.Close(db) })
+	if s.options.OnDatabase != nil {
+		s.options.OnDatabase(db)
+	}
 	return nil
 }
 
