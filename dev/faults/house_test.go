@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -47,7 +48,8 @@ const (
 // its own. The test is the business application, with the plugin in its database, and the sandbox is its customers' mail
 // server.
 type house struct {
-	apiclient.Client // of the web app
+	apiclient.Client             // of the web app
+	browser          http.Client // signed in from its first page on
 	shop             *gorm.DB
 	plugin           *notify.Plugin
 	inbox            apiclient.Client
@@ -60,7 +62,9 @@ type house struct {
 // open makes a house on a database and a Temporal; more settings follow. Nothing of it runs yet but the application.
 func open(t testing.TB, databaseURL, temporalAddr string, settings ...string) *house {
 	t.Helper()
-	h := &house{log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	jar, err := cookiejar.New(nil)
+	must(t, err)
+	h := &house{browser: http.Client{Jar: jar}, log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	box, err := sandbox.Start(context.Background(), sandbox.Options{Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	t.Cleanup(func() { _ = box.Close(context.Background()) })
@@ -290,7 +294,7 @@ func (h *house) untilHealth(t testing.TB, text string) {
 func (h *house) page(t testing.TB, path string) string {
 	t.Helper()
 	recorder := new(strings.Builder)
-	response, err := http.Get(h.URL + path)
+	response, err := h.browser.Get(h.URL + path)
 	if err != nil {
 		return err.Error()
 	}

@@ -112,7 +112,7 @@ func TestADatabaseThatIsReadOnlyForAMomentFailsSavesAsItWouldAndLosesNothing(t *
 	h.run(t)
 	must(t, db.Exec("CREATE TABLE plain (id INT)").Error)
 	h.saves(t, "before", 100)
-	h.untilHealth(t, "Database") // the first look makes development's admin, who must be written
+	h.untilHealth(t, "Database") // whoever looks is signed in, which must be written
 	must(t, db.Exec("ALTER DATABASE "+name+" SET default_transaction_read_only = on").Error)
 	must(t, db.Exec(cutAll).Error)
 	until(t, "saves are refused with the database's own error, as others are", func() (bool, error) { // the first may meet the cut connection
