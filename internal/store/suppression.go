@@ -43,9 +43,17 @@ func (r SuppressionReason) Code() string { return suppressedCode + string(r) }
 // IsSuppressedCode says whether an error code is one of a delivery that its address did not want.
 func IsSuppressedCode(code string) bool { return strings.HasPrefix(code, suppressedCode) }
 
-// outweighs says whether a person's own word takes the place of what was only met.
-func (r SuppressionReason) outweighs(other SuppressionReason) bool {
-	return other == SuppressedBounce && r != SuppressedBounce && r != SuppressedManual
+// weight orders the reasons of which only one can stand: whoever lifts an entry is to see the strongest. What its owner said
+// counts more than what was met or entered here, and a complaint more than a leaving, which a link takes back.
+func (r SuppressionReason) weight() int {
+	switch r {
+	case SuppressedComplaint:
+		return 2
+	case SuppressedStop, SuppressedUnsubscribe:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // SuppressionSource is by which door a suppression came.
@@ -91,8 +99,8 @@ type Suppressions struct{ DB *gorm.DB }
 func FoldAddress(address string) string { return strings.ToLower(address) }
 
 // AddTx adds a suppression in the caller's transaction, with its line in the audit log, and says whether it is new. It
-// fills in ID and CreatedAt. One that is there for the same address, channel and notification stays as it is, but a
-// bounce gives way to what the person said.
+// fills in ID and CreatedAt. One that is there for the same address, channel and notification stays as it is, unless the
+// new one's reason is stronger: then it takes its place.
 func (s Suppressions) AddTx(tx *gorm.DB, added *Suppression) (fresh bool, err error) {
 	added.ID, added.CreatedAt = outbox.NewID(), time.Now().UTC().Truncate(time.Microsecond)
 	tx = session(tx)
@@ -142,7 +150,7 @@ func (s Suppressions) weigh(tx *gorm.DB, added *Suppression) error {
 	if err := query.Take(&there).Error; err != nil {
 		return fmt.Errorf("store: read a suppression: %w", found(err))
 	}
-	if !added.Reason.outweighs(there.Reason) {
+	if added.Reason.weight() <= there.Reason.weight() {
 		*added = there
 		return nil
 	}

@@ -30,12 +30,18 @@ func TestASuppressionIsThereOncePerAddressChannelAndNotification(t *testing.T) {
 	tests := map[string]struct {
 		first, second, want store.SuppressionReason
 	}{
-		"a bounce gives way to a STOP":           {store.SuppressedBounce, store.SuppressedStop, store.SuppressedStop},
-		"a bounce gives way to a complaint":      {store.SuppressedBounce, store.SuppressedComplaint, store.SuppressedComplaint},
-		"a bounce stays when another comes":      {store.SuppressedBounce, store.SuppressedBounce, store.SuppressedBounce},
-		"a bounce stays when a person enters it": {store.SuppressedBounce, store.SuppressedManual, store.SuppressedBounce},
-		"a STOP stays when a bounce comes":       {store.SuppressedStop, store.SuppressedBounce, store.SuppressedStop},
-		"what a person entered stays":            {store.SuppressedManual, store.SuppressedStop, store.SuppressedManual},
+		"a bounce gives way to a STOP":                         {store.SuppressedBounce, store.SuppressedStop, store.SuppressedStop},
+		"a bounce gives way to a complaint":                    {store.SuppressedBounce, store.SuppressedComplaint, store.SuppressedComplaint},
+		"a bounce stays when another comes":                    {store.SuppressedBounce, store.SuppressedBounce, store.SuppressedBounce},
+		"a bounce stays when a person enters it":               {store.SuppressedBounce, store.SuppressedManual, store.SuppressedBounce},
+		"a STOP stays when a bounce comes":                     {store.SuppressedStop, store.SuppressedBounce, store.SuppressedStop},
+		"what somebody here entered stays when a bounce comes": {store.SuppressedManual, store.SuppressedBounce, store.SuppressedManual},
+		"what somebody here entered gives way to a STOP":       {store.SuppressedManual, store.SuppressedStop, store.SuppressedStop},
+		"what somebody here entered gives way to a leaving":    {store.SuppressedManual, store.SuppressedUnsubscribe, store.SuppressedUnsubscribe},
+		"what somebody here entered gives way to a complaint":  {store.SuppressedManual, store.SuppressedComplaint, store.SuppressedComplaint},
+		"a leaving gives way to a complaint":                   {store.SuppressedUnsubscribe, store.SuppressedComplaint, store.SuppressedComplaint},
+		"a complaint stays when its owner leaves":              {store.SuppressedComplaint, store.SuppressedUnsubscribe, store.SuppressedComplaint},
+		"a STOP stays when somebody enters the number":         {store.SuppressedStop, store.SuppressedManual, store.SuppressedStop},
 	}
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		for name, test := range tests {

@@ -62,6 +62,12 @@ func databaseURL(name string) string {
 	return "postgres:///" + name + "?user=postgres&host=" + server.folder
 }
 
+// installed says whether there is a Postgres to start.
+func installed() bool {
+	_, _, err := programs()
+	return err == nil
+}
+
 // startServer makes a cluster in a temporary folder and runs it on a socket in that folder: no port is needed.
 func startServer() error {
 	initdb, postgres, err := programs()

@@ -220,6 +220,37 @@ func TestOnlyOnesOwnLeavingIsTakenBack(t *testing.T) {
 	}
 }
 
+// TestWhatThePersonSaysOutlastsAnEntryMadeByHand lifts what somebody here entered after its owner has left, too.
+func TestWhatThePersonSaysOutlastsAnEntryMadeByHand(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		h, list := open(t, db), store.Suppressions{DB: db}
+		add := func(reason store.SuppressionReason) {
+			t.Helper()
+			if _, err := list.Add(t.Context(), &store.Suppression{Channel: rule.Email, Address: "ann@example.org", Reason: reason}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := h.sent(func(d *store.Delivery) { d.NotificationID = "" })
+		add(store.SuppressedManual)
+		got := h.ask(http.MethodPost, h.link(d), strings.NewReader("List-Unsubscribe=One-Click"), "Content-Type", formType)
+		if got.status != http.StatusOK {
+			t.Fatalf("answered %d %s", got.status, got.body)
+		}
+		if left := fmt.Sprint(h.suppressions()); left != "[ann@example.org unsubscribe ]" {
+			t.Errorf("left, beside an entry made by hand: %s", left)
+		}
+		if page := h.ask(http.MethodGet, h.link(d), http.NoBody).body; !strings.Contains(page, "gets no more emails from Shop") {
+			t.Errorf("the page does not say so:\n%s", page)
+		}
+		add(store.SuppressedComplaint)
+		h.choose(h.link(d), "nothing")
+		if left := fmt.Sprint(h.suppressions()); left != "[ann@example.org complaint ]" {
+			t.Errorf("a complaint, after the leaving was taken back: %s", left)
+		}
+	})
+}
+
 func TestALinkThatIsNotOursLeadsNowhere(t *testing.T) {
 	t.Parallel()
 	h := open(t, testdb.SQLite(t))
