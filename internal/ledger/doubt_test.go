@@ -92,7 +92,7 @@ func TestARetryWhoseAnswerIsLostIsInDoubtByItself(t *testing.T) {
 		for name, end := range b.ends() {
 			p := b.lost()
 			end(p.ID)
-			p.RetryEventID = b.retried(p.ID)
+			b.retried(p.ID)
 			b.claim(p.ID, 2)
 			b.unanswered(p.ID, 2)
 			attempts, err := store.Deliveries{DB: b.db}.Attempts(t.Context(), p.ID)
