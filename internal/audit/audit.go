@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/wording"
 )
 
 // Entry is one thing that somebody did.
@@ -59,12 +60,9 @@ func rowOf(e Entry) row {
 	if e.Target == "" {
 		e.Target, _, _ = strings.Cut(e.Action, ".")
 	}
-	if detail := []rune(e.Detail); len(detail) > detailLimit {
-		e.Detail = string(detail[:detailLimit-1]) + "…"
-	}
 	return row{
-		ID: outbox.NewID(), At: time.Now().UTC().Truncate(time.Microsecond), Actor: e.Actor, Action: e.Action,
-		Target: e.Target, TargetID: e.TargetID, Detail: e.Detail,
+		ID: outbox.NewID(), At: time.Now().UTC().Truncate(time.Microsecond), Actor: wording.Kept(e.Actor, 0), Action: e.Action,
+		Target: e.Target, TargetID: wording.Kept(e.TargetID, 0), Detail: wording.Kept(e.Detail, detailLimit),
 	}
 }
 

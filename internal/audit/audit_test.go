@@ -83,6 +83,17 @@ func TestAnEntryGoesWithItsTransaction(t *testing.T) {
 	})
 }
 
+func TestAnEntryIsKeptWhateverWordsItHolds(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		record(t, db, audit.Entry{Actor: "token f\xfcr\x00", Action: "a.b", TargetID: "\x00", Detail: "f\xfcr\x00 Sie"})
+		page, _, err := audit.List(t.Context(), db, audit.Filter{}, "", 0)
+		if err != nil || len(page) != 1 || page[0].Actor != "token f\uFFFDr " || page[0].TargetID != " " || page[0].Detail != "f\uFFFDr  Sie" {
+			t.Errorf("%+v, %v", page, err)
+		}
+	})
+}
+
 func TestADetailStaysALine(t *testing.T) {
 	t.Parallel()
 	db := testdb.SQLite(t)

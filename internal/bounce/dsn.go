@@ -23,6 +23,7 @@ const (
 	// MaxBody is more than Parse and ParseJSON ever read, for a bound around them: theirs is met first, and says why.
 	MaxBody       = MaxMessage + 1<<20
 	maxHead       = 256 << 10 // of the report's header, its status fields, and the original's header each
+	maxField      = 16 << 10  // of one field, however many lines it is folded into: many times what counts of it
 	maxRecipients = 100
 	maxParts      = 50
 	maxDepth      = 4
@@ -186,36 +187,43 @@ func head(r io.Reader) ([]byte, error) {
 }
 
 // groups reads header fields, unfolded and by their names in lower case, in the groups that empty lines make. The first
-// of two fields of a name counts, and a line that is no field is passed over.
+// of two fields of a name counts, and a line that is no field is passed over. Of a field without end the beginning counts.
 func groups(content []byte) []map[string]string {
 	var all []map[string]string
-	fields, last := map[string]string{}, ""
+	fields, last, value := map[string]string{}, "", []byte(nil)
+	end := func() { // of a field
+		if last != "" {
+			fields[last] = string(bytes.TrimSpace(value[:min(len(value), maxField)]))
+		}
+		last = ""
+	}
 	for line := range bytes.Lines(content) {
 		line = bytes.TrimRight(line, "\r\n")
 		switch {
 		case len(bytes.TrimSpace(line)) == 0:
-			if len(fields) > 0 {
+			if end(); len(fields) > 0 {
 				all = append(all, fields)
 			}
 			if len(all) > maxRecipients {
 				return all
 			}
-			fields, last = map[string]string{}, ""
+			fields = map[string]string{}
 		case line[0] == ' ' || line[0] == '\t':
-			if last != "" {
-				fields[last] += " " + string(bytes.TrimSpace(line))
+			if last != "" && len(value) < maxField {
+				value = append(append(value, ' '), bytes.TrimSpace(line)...)
 			}
 		default:
-			name, value, ok := bytes.Cut(line, []byte(":"))
+			end()
+			name, first, ok := bytes.Cut(line, []byte(":"))
 			last = strings.ToLower(string(bytes.TrimSpace(name)))
-			if _, there := fields[last]; !ok || there || last == "" {
+			if _, there := fields[last]; !ok || there {
 				last = ""
 				continue
 			}
-			fields[last] = string(bytes.TrimSpace(value))
+			value = append(value[:0], bytes.TrimSpace(first)...)
 		}
 	}
-	if len(fields) > 0 {
+	if end(); len(fields) > 0 {
 		all = append(all, fields)
 	}
 	return all

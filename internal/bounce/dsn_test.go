@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -214,6 +215,33 @@ func TestTheWordsOfAReportAreShortAndReadable(t *testing.T) {
 	}
 	if d := got[0].Diagnostic; !strings.HasPrefix(d, "smtp; b\uFFFDro [31m") || len([]rune(d)) != 1001 {
 		t.Errorf("the words are %q", d)
+	}
+}
+
+// TestAFieldInManyLinesIsNoMoreWorkThanItsBytes counts what is allocated instead of the time: to copy a field for each of
+// its lines would take gigabytes.
+func TestAFieldInManyLinesIsNoMoreWorkThanItsBytes(t *testing.T) {
+	const recipient = "Final-Recipient: rfc822; ann@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+	folded := strings.Repeat(" x\r\n", 60_000)
+	whole := report(recipient+"Diagnostic-Code: smtp; no\r\n"+folded, original+"\r\nX-Long: a\r\n"+folded)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := bounce.Parse(strings.NewReader(whole))
+	runtime.ReadMemStats(&after)
+	if err != nil || len(got) != 1 || got[0].Recipient != "ann@example.org" || !strings.HasPrefix(got[0].Diagnostic, "smtp; no x x") {
+		t.Errorf("read %+v, %v", got, err)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 32<<20 {
+		t.Errorf("%d MiB were allocated for %d KiB", allocated>>20, len(whole)>>10)
+	}
+}
+
+func TestAFieldWithoutEndIsCutAndTheNextOneRead(t *testing.T) {
+	t.Parallel()
+	got, err := bounce.Parse(strings.NewReader(report("Diagnostic-Code: smtp; "+strings.Repeat("x", 20<<10)+"\r\n y\r\n"+
+		"Final-Recipient: rfc822;\r\n ann@example.org\r\nAction: failed\r\nAction: delayed\r\n (again)\r\nStatus:\r\n\t5.1.1\r\n", original)))
+	if err != nil || len(got) != 1 || got[0].Kind != bounce.Bounce || got[0].Recipient != "ann@example.org" || got[0].Status != "5.1.1" {
+		t.Errorf("read %+v, %v", got, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/silquetech/silque-notifications/activities"
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/store"
+	"github.com/silquetech/silque-notifications/internal/wording"
 )
 
 // abandonedCode is the code of deliveries whose workflow was stopped by hand.
@@ -53,8 +54,12 @@ func (l *Ledger) failStopped(ctx context.Context, d activities.Planned) error {
 	}, l.db.NowFunc().UTC())
 }
 
+// reasonLimit is in characters: whoever stops a workflow by hand may write whatever they want.
+const reasonLimit = 1000
+
 // endStopped settles the events that are open, each with a line in the error log and the reason why it ended.
 func (l *Ledger) endStopped(ctx context.Context, eventIDs []string, reason string) error {
+	reason = wording.Kept(reason, reasonLimit)
 	return l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var open []string
 		err := tx.Model(&outbox.Event{}).Where("id IN ? AND status <> ?", eventIDs, outbox.Settled).Order("id").Pluck("id", &open).Error

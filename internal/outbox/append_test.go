@@ -55,6 +55,22 @@ func countOf(t testing.TB, db *gorm.DB) (count int64) {
 	return count
 }
 
+func TestATenantOfAnyNameKeepsNoChangeOut(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		for _, tenant := range []string{"M\xfcller", "a\x00b", "Müller\n"} {
+			e := change("7")
+			e.Lane = outbox.TenantLane(tenant)
+			if err := outbox.Append(db, e); err != nil {
+				t.Fatalf("%q: %v", tenant, err)
+			}
+			if got := stored(t, db, e.ID).Lane; got != e.Lane || got == "" {
+				t.Errorf("%q has the lane %q", tenant, got)
+			}
+		}
+	})
+}
+
 func TestARolledBackTransactionLeavesNoEvent(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {

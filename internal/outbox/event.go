@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/internal/wording"
 )
 
 // Status is how far an event has come.
@@ -80,7 +81,7 @@ func TenantLane(tenant string) string {
 	if tenant == "" {
 		return ""
 	}
-	return "tenant " + tenant
+	return "tenant " + wording.Kept(tenant, 0) // the business save must not fail because of a name
 }
 
 // lane gives the lane of an event that names none: date alerts, which come in thousands, one for each notification;

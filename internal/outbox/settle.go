@@ -8,6 +8,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/silquetech/silque-notifications/internal/wording"
 )
 
 // Resolution is what an event came to, as its row keeps it.
@@ -51,7 +53,7 @@ func ResolveTx(tx *gorm.DB, workflowID string, at time.Time, resolutions ...Reso
 	rows := strings.TrimSuffix(strings.Repeat("(?, ?, ?),", len(resolutions)), ",")
 	arguments := make([]any, 0, 3*len(resolutions)+4)
 	for _, r := range resolutions {
-		arguments = append(arguments, r.EventID, r.Reason, r.Decisions)
+		arguments = append(arguments, r.EventID, wording.Kept(r.Reason, 0), r.Decisions)
 	}
 	arguments = append(arguments, workflowID, at, at, at)
 	err := clean(tx).Exec("WITH r(id, reason, decisions) AS (VALUES "+rows+`)

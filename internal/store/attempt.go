@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/internal/wording"
 )
 
 // Begin names a delivery whose next attempt is to begin.
@@ -58,7 +59,8 @@ func (s Deliveries) Finish(ctx context.Context, a Attempt, status DeliveryStatus
 // place. A delivery that its address has come not to want, or whose time is over, ends instead, as suppressed.
 //
 // Answers can come late, when the workflow has given the attempt up: a refusal then changes nothing, and a success makes
-// the delivery sent, unless the provider has already said that it arrived, or that it failed after all.
+// the delivery sent, unless the provider has already said that it arrived, or that it failed after all. What a provider
+// wrote is kept as wording.Kept gives it.
 func (s Deliveries) Advance(ctx context.Context, ended []Ended, begin []Begin, now time.Time) (begun []Begun, err error) {
 	err = session(s.DB).WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if err := finishAll(tx, ended); err != nil {
@@ -218,6 +220,7 @@ func finishAll(tx *gorm.DB, ended []Ended) error {
 	attempts := make([]Attempt, len(ended))
 	var taken []Ended
 	for i, e := range ended {
+		e = worded(e)
 		attempts[i] = e.Attempt
 		attempts[i].ProviderID = e.ProviderID
 		if e.Status == DeliverySent {
@@ -235,6 +238,21 @@ func finishAll(tx *gorm.DB, ended []Ended) error {
 		return err
 	}
 	return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&attempts).Error
+}
+
+// How much of a provider's words is kept, in characters: a reply of several lines with a page's address, and names.
+const (
+	detailLimit = 2000
+	nameLimit   = 200
+)
+
+// worded makes words of the provider's that both databases take: an attempt that cannot be written down would be made
+// again, and those that end with it, too.
+func worded(e Ended) Ended {
+	e.Attempt.Code = wording.Kept(e.Attempt.Code, nameLimit)
+	e.Attempt.Detail = wording.Kept(e.Attempt.Detail, detailLimit)
+	e.ProviderID = wording.Kept(e.ProviderID, nameLimit)
+	return e
 }
 
 // BouncedCode begins the code of a delivery whose email was taken and came back.

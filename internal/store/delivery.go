@@ -12,6 +12,7 @@ import (
 
 	"github.com/silquetech/silque-notifications/internal/outbox"
 	"github.com/silquetech/silque-notifications/internal/rule"
+	"github.com/silquetech/silque-notifications/internal/wording"
 )
 
 // DeliveryStatus is how far a delivery has come.
@@ -270,7 +271,7 @@ func (s Deliveries) InsertTx(tx *gorm.DB, deliveries []*Delivery) (inserted int,
 func (s Deliveries) FailTx(tx *gorm.DB, id string, status DeliveryStatus, code string, now time.Time) error {
 	err := session(tx).Model(&Delivery{}).
 		Where("id = ? AND status IN ?", id, []DeliveryStatus{DeliveryPending, DeliverySending}).
-		Updates(map[string]any{"status": status, "error_code": code, "updated_at": now}).Error
+		Updates(map[string]any{"status": status, "error_code": wording.Kept(code, nameLimit), "updated_at": now}).Error
 	if err != nil {
 		return fmt.Errorf("store: fail delivery %s: %w", id, err)
 	}

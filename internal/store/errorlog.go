@@ -10,6 +10,7 @@ import (
 
 	"github.com/silquetech/silque-notifications/internal/audit"
 	"github.com/silquetech/silque-notifications/internal/outbox"
+	"github.com/silquetech/silque-notifications/internal/wording"
 )
 
 // ErrorEntry is a row of the error log: what went wrong, where, for which event and delivery, with a machine code.
@@ -52,7 +53,7 @@ type ErrorFilter struct {
 }
 
 // RecordTx writes entries in the caller's transaction; one whose DedupKey is known stays as it is. It fills in ID and
-// CreatedAt.
+// CreatedAt, and keeps messages and keys as wording.Kept gives them.
 func (s Errors) RecordTx(tx *gorm.DB, entries ...*ErrorEntry) error {
 	if len(entries) == 0 {
 		return nil
@@ -63,6 +64,7 @@ func (s Errors) RecordTx(tx *gorm.DB, entries ...*ErrorEntry) error {
 		if e.DedupKey == "" {
 			e.DedupKey = e.ID
 		}
+		e.Code, e.Message, e.DedupKey = wording.Kept(e.Code, nameLimit), wording.Kept(e.Message, 0), wording.Kept(e.DedupKey, 0)
 	}
 	if err := session(tx).Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(entries, 200).Error; err != nil {
 		return fmt.Errorf("store: record %d errors: %w", len(entries), err)
