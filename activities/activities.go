@@ -75,7 +75,7 @@ type Ledger interface {
 	Advance(ctx context.Context, ended []Attempt, begin []SendInput, now time.Time) ([]Claim, error)
 	// GiveBack takes attempts back that began in the database only.
 	GiveBack(ctx context.Context, attempts []Attempt, now time.Time) error
-	// Recorded says whether another delivery already has the provider's name for a message.
+	// Recorded says whether a provider's message is another delivery's, or this one's of before a person had it opened again.
 	Recorded(ctx context.Context, providerID, deliveryID string) (bool, error)
 	// Fail ends a delivery and writes the error log. Failing it twice is the same as once.
 	Fail(ctx context.Context, f Failure, now time.Time) error

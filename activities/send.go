@@ -123,18 +123,18 @@ func (a *Activities) handOver(ctx context.Context, channel rule.Channel, claim C
 }
 
 // alreadyTaken asks the provider for a message that an earlier attempt may have handed over. One that belongs to another
-// delivery (the same text to the same number) is not this one.
+// delivery (the same text to the same number), or of which it is known what became, is not this one.
 func (a *Activities) alreadyTaken(ctx context.Context, sender Sender, claim Claim) (e ended, done bool) {
 	candidates, err := sender.Find(ctx, claim.Message, *claim.DoubtfulSince)
 	if err != nil {
 		return refusal(err), true
 	}
 	for _, providerID := range candidates {
-		others, err := a.Ledger.Recorded(ctx, providerID, claim.Message.DeliveryID)
+		recorded, err := a.Ledger.Recorded(ctx, providerID, claim.Message.DeliveryID)
 		if err != nil {
 			return ended{Attempt: Attempt{Outcome: string(Unknown), Code: "database_unavailable", Detail: err.Error()}}, true
 		}
-		if !others {
+		if !recorded {
 			return ended{Attempt: Attempt{Outcome: Accepted, ProviderID: providerID, Detail: "The provider had it already."}}, true
 		}
 	}

@@ -147,10 +147,10 @@ func (h *house) twilioSays(delivery, sid string) {
 		form url.Values
 	}{
 		{"/hooks/twilio/status?delivery=" + delivery, form("MessageSid", sid, "MessageStatus", "undelivered", "ErrorCode", "30003", "ErrorMessage", p.canaries["inbound text"])},
-		{"/hooks/twilio/status?delivery=" + delivery, form("MessageSid", "SM"+p.canaries["inbound text"], "MessageStatus", p.canaries["inbound text"])},
-		{"/hooks/twilio/messages", form("MessageSid", "SM1"+word(), "Body", "please stop, says "+p.canaries["inbound text"], "ProfileName", p.canaries["inbound text"])},
-		{"/hooks/twilio/messages", form("MessageSid", "SM2"+word(), "Body", "STOP", "ProfileName", p.canaries["inbound text"])},
-		{"/hooks/twilio/messages", form("MessageSid", "SM3"+word(), "Body", "START", "ProfileName", p.canaries["inbound text"])},
+		{"/hooks/twilio/status?delivery=" + delivery, form("MessageSid", fmt.Sprintf("SM%032x", 0), "MessageStatus", p.canaries["inbound text"])},
+		{"/hooks/twilio/messages", form("MessageSid", fmt.Sprintf("SM%032x", 1), "Body", "please stop, says "+p.canaries["inbound text"], "ProfileName", p.canaries["inbound text"])},
+		{"/hooks/twilio/messages", form("MessageSid", fmt.Sprintf("SM%032x", 2), "Body", "STOP", "ProfileName", p.canaries["inbound text"])},
+		{"/hooks/twilio/messages", form("MessageSid", fmt.Sprintf("SM%032x", 3), "Body", "START", "ProfileName", p.canaries["inbound text"])},
 	} {
 		for key, want := range map[string]int{h.secrets["TWILIO_WEBHOOK_AUTH_TOKEN"]: 2, word(): 4} {
 			status, answer := h.post(tc.path, "application/x-www-form-urlencoded", tc.form.Encode(), "X-Twilio-Signature", signed(tc.path, tc.form, key))

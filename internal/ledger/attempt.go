@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +36,8 @@ func (l *Ledger) Finish(ctx context.Context, a activities.Attempt) error {
 // Advance records how attempts ended, and begins others unless their deliveries have ended already, at once or not at
 // all. An ended attempt makes its delivery sent, or pending until the workflow says that it was the last one. An attempt
 // that a process left in the middle when it died, and one that ended in doubt, may have reached the provider: the
-// delivery is doubtful since the first of these began, however many attempts came after it.
+// delivery is doubtful since the first of these began, however many attempts came after it, until a person has it opened
+// again.
 func (l *Ledger) Advance(
 	ctx context.Context, ended []activities.Attempt, begin []activities.SendInput, now time.Time,
 ) ([]activities.Claim, error) {
@@ -116,33 +116,39 @@ func (l *Ledger) claimOf(ctx context.Context, b store.Begun) (activities.Claim, 
 		return claim, nil
 	}
 	var err error
-	claim.DoubtfulSince, err = l.doubtfulSince(ctx, before.ID)
+	claim.DoubtfulSince, err = l.doubtfulSince(ctx, before)
 	return claim, err
 }
 
 // doubtfulSince gives the beginning of the first attempt that may have reached the provider; nil when none may.
-func (l *Ledger) doubtfulSince(ctx context.Context, deliveryID string) (*time.Time, error) {
-	attempts, err := l.deliveries.Attempts(ctx, deliveryID)
+func (l *Ledger) doubtfulSince(ctx context.Context, delivery *store.Delivery) (*time.Time, error) {
+	attempts, err := l.deliveries.Attempts(ctx, delivery.ID)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range attempts {
-		if a.Outcome == string(activities.Unknown) {
-			return &a.StartedAt, nil
-		}
+	if lost := delivery.Lost(attempts); lost != nil {
+		return &lost.StartedAt, nil
 	}
 	return nil, nil
 }
 
-// Recorded says whether another delivery already has the provider's name for a message.
+// Recorded says whether a provider's message is accounted for already: it is another delivery's, or this one's of before a
+// person had it opened again.
 func (l *Ledger) Recorded(ctx context.Context, providerID, deliveryID string) (bool, error) {
-	var others int64
-	err := l.db.WithContext(ctx).Model(&store.Delivery{}).
-		Where("provider_id = ? AND provider_id <> '' AND id <> ?", providerID, deliveryID).Limit(1).Count(&others).Error
-	if err != nil {
-		return false, fmt.Errorf("ledger: look for a provider's message: %w", err)
+	if providerID == "" {
+		return false, nil
 	}
-	return others > 0, nil
+	db := l.db.WithContext(ctx)
+	if others, err := store.OfAnother(db, providerID, deliveryID); err != nil || others {
+		return others, err
+	}
+	var before int64
+	err := db.Table("notify_attempts AS a").Joins("JOIN notify_deliveries d ON d.id = a.delivery_id AND a.number <= d.doubt_ended").
+		Where("a.delivery_id = ? AND a.provider_id = ?", deliveryID, providerID).Limit(1).Count(&before).Error
+	if err != nil {
+		return false, fmt.Errorf("ledger: look for a message among a delivery's own: %w", err)
+	}
+	return before > 0, nil
 }
 
 // Fail ends a delivery and writes the error log, at once or not at all; when the provider refused it because its recipient
@@ -181,13 +187,12 @@ func (l *Ledger) Fail(ctx context.Context, f activities.Failure, now time.Time) 
 }
 
 // lastWord classes a failure by all that is known: one attempt that may have arrived leaves the delivery in doubt, however
-// many refusals came after it, and a delivery that no attempt was made for has not arrived.
+// many refusals came after it (a person who has it opened again ends that), and a delivery that no attempt was made for has not arrived.
 func lastWord(f activities.Failure, delivery *store.Delivery, tries []store.Attempt) activities.Class {
-	inDoubt := slices.ContainsFunc(tries, func(a store.Attempt) bool { return a.Outcome == string(activities.Unknown) })
 	switch {
 	case delivery.Attempts == 0:
 		return activities.Temporary
-	case inDoubt:
+	case delivery.Lost(tries) != nil:
 		return activities.Unknown
 	default:
 		return f.Class
@@ -223,15 +228,15 @@ func failureEntry(f activities.Failure, delivery *store.Delivery, tries []store.
 	}
 	return &store.ErrorEntry{
 		Code: string(rule.SendFailCode(f.Channel)), Source: "send",
-		Message: failureMessage(f, delivery.Attempts),
+		Message: failureMessage(f, delivery.Attempts, delivery.Lost(tries)),
 		EventID: f.EventID, DeliveryID: f.DeliveryID, NotificationID: f.NotificationID,
 		Attempt: delivery.Attempts, Context: extra,
 		DedupKey: fmt.Sprintf("send:%s:%s:%d", f.DeliveryID, delivery.RetryEventID, delivery.Attempts),
 	}, nil
 }
 
-// failureMessage says what happened, what its code means where that is known, and what to do.
-func failureMessage(f activities.Failure, attempts int) string {
+// failureMessage says what happened, which answer was lost, what its code means where that is known, and what to do.
+func failureMessage(f activities.Failure, attempts int, lost *store.Attempt) string {
 	meaning := ""
 	if m := channel.MeaningOf(f.Code); m.What != "" {
 		meaning = " " + strings.TrimSpace(m.What+" "+m.Do)
@@ -241,6 +246,9 @@ func failureMessage(f activities.Failure, attempts int) string {
 		return fmt.Sprintf("Its workflow was stopped by hand after %d attempts. Retry when it is to be sent after all.", attempts)
 	case f.Class == activities.Permanent:
 		return fmt.Sprintf("Refused for good at attempt %d with code %s.%s Mend the address or the settings, then retry.", attempts, f.Code, meaning)
+	case f.Class == activities.Unknown && lost != nil && lost.Number < attempts:
+		return fmt.Sprintf("The answer to attempt %d was lost (code %s): it may have arrived. The last of %d attempts ended with code %s.%s Ask the recipient before you retry.",
+			lost.Number, lost.Code, attempts, f.Code, meaning)
 	case f.Class == activities.Unknown:
 		return fmt.Sprintf("The answer to attempt %d was lost (code %s): it may have arrived.%s Ask the recipient before you retry.", attempts, f.Code, meaning)
 	default:

@@ -136,6 +136,7 @@ func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution,
 		Updates(map[string]any{
 			"valid_until": nil, // a person wants it after all
 			"status":      store.DeliveryPending, "retry_event_id": r.EventID, "workflow_id": workflowID, "updated_at": now,
+			"doubt_ended": gorm.Expr("attempts"),
 		})
 	if result.Error != nil {
 		return "", fmt.Errorf("ledger: reopen delivery %s: %w", r.Reopen, result.Error)

@@ -103,7 +103,7 @@ func locked(tx *gorm.DB, report Report) (*store.Delivery, error) {
 
 // belongs says whether a message is one of the delivery's, and whether it is its present one.
 func belongs(tx *gorm.DB, d *store.Delivery, sid string) (current, ours bool, err error) {
-	var attempts, others int64
+	var attempts int64
 	err = tx.Model(&store.Attempt{}).Where("delivery_id = ? AND provider_id = ?", d.ID, sid).Count(&attempts).Error
 	if err != nil {
 		return false, false, fmt.Errorf("look for the message among the attempts: %w", err)
@@ -114,8 +114,7 @@ func belongs(tx *gorm.DB, d *store.Delivery, sid string) (current, ours bool, er
 	case attempts > 0:
 		return false, true, nil
 	}
-	err = tx.Model(&store.Delivery{}).Where("provider_id = ? AND provider_id <> '' AND id <> ?", sid, d.ID).Limit(1).Count(&others).Error
-	if err != nil || others > 0 {
+	if others, err := store.OfAnother(tx, sid, d.ID); err != nil || others {
 		return false, false, err
 	}
 	// A message that nobody has written down: the answer to its hand-over was lost, or is on its way. When the delivery is

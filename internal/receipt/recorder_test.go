@@ -135,8 +135,10 @@ func TestReportsInAnyOrderLeaveTheSame(t *testing.T) {
 				d := started(t, db)
 				answered(t, db, d, "sent", sid(1))
 				// A message's name is one delivery's alone; each order has a delivery of its own.
-				if err := db.Exec("UPDATE notify_deliveries SET provider_id = '' WHERE id <> ?", d.ID).Error; err != nil {
-					t.Fatal(err)
+				for table, id := range map[string]string{"notify_deliveries": "id", "notify_attempts": "delivery_id"} {
+					if err := db.Exec("UPDATE "+table+" SET provider_id = '' WHERE "+id+" <> ?", d.ID).Error; err != nil {
+						t.Fatal(err)
+					}
 				}
 				for word := range strings.FieldsSeq(order) {
 					told(t, db, d, 1, word, "")
@@ -251,6 +253,10 @@ func TestAReportOnSomethingElseChangesNothing(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		other, d, fresh := started(t, db), started(t, db), started(t, db)
+		answered(t, db, other, "sent", sid(8))
+		told(t, db, other, 8, "undelivered", "30003")
+		reopened(t, db, other)
+		claim(t, db, other)
 		answered(t, db, other, "sent", sid(9))
 		answered(t, db, d, "sent", sid(1))
 		waiting := &store.Delivery{ID: outbox.NewID(), EventID: outbox.NewID(), Channel: rule.SMS, Address: number, Status: store.DeliveryPending}
@@ -263,6 +269,7 @@ func TestAReportOnSomethingElseChangesNothing(t *testing.T) {
 			"another channel":                        func(r *receipt.Report) { r.To = "whatsapp:" + number },
 			"another message":                        func(r *receipt.Report) { r.SID = sid(2) },
 			"another delivery's message":             func(r *receipt.Report) { r.DeliveryID, r.SID = fresh.ID, sid(9) },
+			"what was another delivery's message":    func(r *receipt.Report) { r.DeliveryID, r.SID = fresh.ID, sid(8) },
 			"a name that is none":                    func(r *receipt.Report) { r.SID = "SM1" },
 			"a code that is none":                    func(r *receipt.Report) { r.Code = "<b>" },
 			"a delivery that is not there":           func(r *receipt.Report) { r.DeliveryID = outbox.NewID() },

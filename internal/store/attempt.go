@@ -195,7 +195,7 @@ func expire(tx *gorm.DB, d *Delivery, now time.Time) (suppressed bool, err error
 	if d.ValidUntil == nil || !now.After(*d.ValidUntil) {
 		return false, nil
 	}
-	if inDoubt, err := doubtful(tx, d.ID); err != nil || inDoubt {
+	if tries, err := (Deliveries{DB: tx}).Attempts(tx.Statement.Context, d.ID); err != nil || d.Lost(tries) != nil {
 		return false, err
 	}
 	d.Status, d.ErrorCode = DeliverySuppressed, ExpiredCode

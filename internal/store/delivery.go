@@ -65,8 +65,11 @@ type Delivery struct {
 	WorkflowID string
 	// RetryEventID is the event by which a person asked for another try; empty otherwise.
 	RetryEventID string
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// DoubtEnded is how many attempts there were when a person had it opened again last: whatever became of their messages
+	// is known or has been put up with, so none of them is in doubt any more.
+	DoubtEnded int
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 	// ClaimedAt is when the last attempt began.
 	ClaimedAt *time.Time
 	SentAt    *time.Time
@@ -88,6 +91,17 @@ func (d *Delivery) Retryable() bool {
 	return slices.Contains(Retryable, d.Status) || d.Status == DeliverySuppressed && IsSuppressedCode(d.ErrorCode)
 }
 
+// Lost gives the first attempt that may have reached the provider; nil when none may. Doubt about attempts of before a
+// person had the delivery opened again has ended.
+func (d *Delivery) Lost(tries []Attempt) *Attempt {
+	for i := range tries {
+		if tries[i].Outcome == string(DeliveryUnknown) && tries[i].Number > d.DoubtEnded {
+			return &tries[i]
+		}
+	}
+	return nil
+}
+
 // Attempt is one try to hand a delivery to a provider.
 type Attempt struct {
 	DeliveryID string `gorm:"primaryKey" json:"-"`
@@ -105,6 +119,26 @@ type Attempt struct {
 
 // TableName is fixed by the migrations.
 func (Attempt) TableName() string { return "notify_attempts" }
+
+// OfAnother says whether another delivery has had a provider's message, now or before it was handed over again.
+func OfAnother(db *gorm.DB, providerID, deliveryID string) (bool, error) {
+	for _, where := range []struct {
+		model     any
+		condition string
+	}{
+		{&Delivery{}, "provider_id = ? AND provider_id <> '' AND id <> ?"},
+		{&Attempt{}, "provider_id = ? AND provider_id <> '' AND provider_id NOT LIKE '%@%' AND delivery_id <> ?"},
+	} {
+		var others int64
+		if err := db.Model(where.model).Where(where.condition, providerID, deliveryID).Limit(1).Count(&others).Error; err != nil {
+			return false, fmt.Errorf("store: look for a provider's message: %w", err)
+		}
+		if others > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
 
 // Deliveries keeps the messages and what became of them.
 type Deliveries struct{ DB *gorm.DB }

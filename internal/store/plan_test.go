@@ -167,6 +167,10 @@ func attemptQuestions() []question {
 			_, err := store.Notifications{DB: db}.InForce(ctx, "orders", []rule.Trigger{rule.OnUpdate, rule.OnValueChange}, 1)
 			return err
 		}},
+		{"whose a provider's message is", false, func(ctx context.Context, db *gorm.DB) error {
+			_, err := store.OfAnother(db.WithContext(ctx), "SM7", "d")
+			return err
+		}},
 		{"an attempt", false, func(ctx context.Context, db *gorm.DB) error {
 			d := planned(nil)
 			if _, err := (store.Deliveries{}).InsertTx(db, []*store.Delivery{d}); err != nil {

@@ -70,30 +70,24 @@ func suppress(ctx context.Context, tx *gorm.DB, d *Delivery, now time.Time) (sup
 	if err != nil || by == nil {
 		return false, err
 	}
-	inDoubt, err := doubtful(tx, d.ID)
+	tries, err := Deliveries{DB: tx}.Attempts(ctx, d.ID)
 	if err != nil {
 		return false, err
 	}
+	lost := d.Lost(tries)
 	d.Status, d.ErrorCode = DeliverySuppressed, by.Reason.Code()
-	if inDoubt {
+	if lost != nil {
 		d.Status = DeliveryUnknown
 	}
 	err = tx.Model(&Delivery{}).Where("id = ?", d.ID).
 		Updates(map[string]any{"status": d.Status, "error_code": d.ErrorCode, "updated_at": now}).Error
-	if err != nil || !inDoubt {
+	if err != nil || lost == nil {
 		return true, err
 	}
 	return true, Errors{}.RecordTx(tx, &ErrorEntry{
 		Code: string(rule.SendFailCode(d.Channel)), Source: "send", EventID: d.EventID, DeliveryID: d.ID, NotificationID: d.NotificationID,
 		Attempt: d.Attempts, DedupKey: fmt.Sprintf("suppressed:%s:%s", d.ID, d.RetryEventID),
 		Message: fmt.Sprintf("The answer to attempt %d was lost, so it may have arrived. It is not tried again: the address is suppressed (code %s).",
-			d.Attempts, d.ErrorCode),
+			lost.Number, d.ErrorCode),
 	})
-}
-
-// doubtful says whether an attempt may have reached the provider.
-func doubtful(tx *gorm.DB, deliveryID string) (bool, error) {
-	var attempts int64
-	err := tx.Model(&Attempt{}).Where("delivery_id = ? AND outcome = ?", deliveryID, string(DeliveryUnknown)).Count(&attempts).Error
-	return attempts > 0, err
 }

@@ -26,6 +26,9 @@ const (
 	trialPrefix = "Sent from your Twilio trial account - "
 )
 
+// dead are the statuses of messages that have not arrived and will not: another hand-over is needed all the same.
+var dead = []string{"failed", "undelivered", "canceled"}
+
 // FindParams is what is known of a message whose hand-over is in doubt. One of From and MessagingServiceSID is set.
 type FindParams struct {
 	To, From            string
@@ -39,7 +42,7 @@ type FindParams struct {
 }
 
 // Find looks in Twilio's message list for messages with that recipient, sender and text, created since the doubtful
-// hand-over began, whatever became of them afterwards. It gives all of them, oldest first. It takes at most a third of
+// hand-over began, unless Twilio says that they have not arrived. It gives all of them, oldest first. It takes at most a third of
 // Config.Timeout, so that a hand-over can follow in the caller's time. A failure is a *channel.Error of class Temporary
 // or Permanent: it tells nothing about the message.
 //
@@ -120,7 +123,7 @@ func (p FindParams) candidates(messages []api.ApiV2010Message, earliest time.Tim
 }
 
 func (p FindParams) matches(m *api.ApiV2010Message) bool {
-	if value(m.Sid) == "" || value(m.To) != p.To || strings.HasPrefix(value(m.Direction), "inbound") {
+	if value(m.Sid) == "" || slices.Contains(dead, value(m.Status)) || value(m.To) != p.To || strings.HasPrefix(value(m.Direction), "inbound") {
 		return false
 	}
 	if p.MessagingServiceSID != "" {

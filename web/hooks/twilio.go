@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ const (
 const (
 	// twilioForm bounds a callback's body in bytes: the longest is an answer of 1,600 characters, percent-encoded.
 	twilioForm = 64 << 10
+	// signatureHeader carries Twilio's signature of a call.
+	signatureHeader = "X-Twilio-Signature"
 	// twilioPatience bounds the work of one callback: Twilio waits 15 seconds.
 	twilioPatience = 10 * time.Second
 )
@@ -96,12 +99,33 @@ func (t *Twilio) proved(next func(c *gin.Context, form url.Values)) gin.HandlerF
 			c.AbortWithStatus(http.StatusForbidden)
 			return
 		}
+		if !whole(form) {
+			t.config.Log.Warn("A callback that has Twilio's signature, and not Twilio's form, was refused: a parameter came twice, or it names no message. If Twilio's console tells of it too, Twilio has changed its form",
+				"path", c.FullPath())
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
 		next(c, form)
 	}
 }
 
+// messageSID is the form of a message's name (twilio.com/docs/glossary/what-is-a-sid).
+var messageSID = regexp.MustCompile(`^[SM]M[0-9a-fA-F]{32}$`)
+
+// whole says whether a signed form names a message, and each parameter once. The signature is over names and values without
+// anything between them, so whoever has caught a call can move the boundaries: MessageSid=SM… and MessageSidS=M… are signed
+// alike. Of a name that comes twice, the first value alone is signed.
+func whole(form url.Values) bool {
+	for _, values := range form {
+		if len(values) != 1 {
+			return false
+		}
+	}
+	return messageSID.MatchString(form.Get("MessageSid"))
+}
+
 func (t *Twilio) signed(r *http.Request, body []byte) bool {
-	signature := r.Header.Get("X-Twilio-Signature")
+	signature := r.Header.Get(signatureHeader)
 	valid := false
 	for _, base := range t.config.PublicURLs {
 		valid = t.validator.ValidateBody(base+r.URL.RequestURI(), body, signature) || valid
@@ -134,14 +158,14 @@ const noAnswer = `<?xml version="1.0" encoding="UTF-8"?><Response></Response>`
 func (t *Twilio) takeMessage(c *gin.Context, form url.Values) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), twilioPatience)
 	defer cancel()
-	if err := t.heed(ctx, form); err != nil {
+	if err := t.heed(ctx, form, c.GetHeader(signatureHeader)); err != nil {
 		t.fail(c, err)
 		return
 	}
 	c.Data(http.StatusOK, "text/xml; charset=utf-8", []byte(noAnswer))
 }
 
-func (t *Twilio) heed(ctx context.Context, form url.Values) error {
+func (t *Twilio) heed(ctx context.Context, form url.Values, signature string) error {
 	from, whatsApp := strings.CutPrefix(form.Get("From"), "whatsapp:")
 	channel := rule.SMS
 	if whatsApp {
@@ -154,8 +178,9 @@ func (t *Twilio) heed(ctx context.Context, form url.Values) error {
 	}
 	suppressions := store.Suppressions{DB: t.config.DB}
 	return t.config.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if sid := form.Get("MessageSid"); sid != "" {
-			if fresh, err := suppressions.HearTx(tx, sid); err != nil || !fresh {
+		// By its signature too: moved boundaries can make another parameter's SID the message's.
+		for _, name := range []string{form.Get("MessageSid"), signature} {
+			if fresh, err := suppressions.HearTx(tx, name); err != nil || !fresh {
 				return err
 			}
 		}
@@ -171,7 +196,8 @@ func (t *Twilio) heed(ctx context.Context, form url.Values) error {
 	})
 }
 
-// fail asks Twilio to come again: a report that is lost would leave a delivery in doubt.
+// fail says that the call was not taken. Twilio comes again only where the address that it was given says so, and for no more
+// than 15 seconds: docs/operations.md tells what is lost then.
 func (t *Twilio) fail(c *gin.Context, err error) {
 	logFailure(c, t.config.Log, err)
 	c.Header("Retry-After", "60")

@@ -334,16 +334,80 @@ func TestAnAnswerThatIsReplayedDoesNotUndoWhatWasSaidSince(t *testing.T) {
 	})
 }
 
+// TestASignatureDoesNotServeAFormWithOtherBoundaries moves what is signed between names and values: Twilio signs them without
+// anything between, so all of these calls have the signature of the START that was caught.
+func TestASignatureDoesNotServeAFormWithOtherBoundaries(t *testing.T) {
+	t.Parallel()
+	caught := url.Values{"AccountSid": {account}, "Body": {"START"}, "From": {number}, "MessageSid": {message}, "OriginalRepliedMessageSid": {"SM" + strings.Repeat("a", 32)}}
+	signature := sign(public+hooks.TwilioMessagesPath, caught, token)
+	without := func(names ...string) url.Values {
+		form := maps.Clone(caught)
+		for _, name := range names {
+			delete(form, name)
+		}
+		return form
+	}
+	moved := without("MessageSid")
+	moved["MessageSidS"] = []string{message[1:]}
+	swallowed := without("MessageSid", "OriginalRepliedMessageSid")
+	swallowed["Mess"] = []string{"ageSid" + message + "OriginalReplied"}
+	swallowed["MessageSid"] = caught["OriginalRepliedMessageSid"]
+	longer := without("OriginalRepliedMessageSid")
+	longer["MessageSid"] = []string{message + "OriginalRepliedMessageSid" + caught.Get("OriginalRepliedMessageSid")}
+	twice := maps.Clone(caught)
+	twice["MessageSid"] = []string{message, "SM" + strings.Repeat("b", 32)}
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		s := serve(t, db, nil)
+		if status, _ := s.post(hooks.TwilioMessagesPath, caught, signature); status != http.StatusOK {
+			t.Fatalf("the true call: answered %d", status)
+		}
+		s.twilio(hooks.TwilioMessagesPath, url.Values{"MessageSid": {"SM" + strings.Repeat("c", 32)}, "From": {number}, "Body": {"STOP"}})
+		for name, call := range map[string]struct {
+			form   url.Values
+			status int
+		}{
+			"again":                          {caught, http.StatusOK},
+			"with a letter moved":            {moved, http.StatusBadRequest},
+			"with another SID in place":      {swallowed, http.StatusOK},
+			"with all in one value":          {longer, http.StatusBadRequest},
+			"with a parameter that is twice": {twice, http.StatusBadRequest},
+		} {
+			if status, body := s.post(hooks.TwilioMessagesPath, call.form, signature); status != call.status {
+				t.Errorf("%s: answered %d %q, want %d: is it signed?", name, status, body, call.status)
+			}
+			if got := s.suppressed(); !slices.Equal(got, []string{"sms " + number + " stop"}) {
+				t.Fatalf("%s: the STOP is undone: %v", name, got)
+			}
+		}
+		d := s.sent()
+		path := hooks.TwilioStatusPath + "?delivery=" + d.ID
+		lost := report("failed", "21610")
+		lost.Set("AccountSid", account)
+		signature := sign(public+path, lost, token)
+		delete(lost, "MessageSid")
+		lost["MessageSidS"] = []string{message[1:]}
+		if status, _ := s.post(path, lost, signature); status != http.StatusBadRequest || s.status(d) != store.DeliverySent {
+			t.Errorf("a report with a letter moved: answered %d, it is %s", status, s.status(d))
+		}
+		if text := s.log.String(); !strings.Contains(text, "has Twilio's signature") || strings.Contains(text, number) || strings.Contains(text, message) {
+			t.Errorf("the log says:\n%s", text)
+		}
+	})
+}
+
 func TestEachOfTwiliosWordsIsUnderstood(t *testing.T) {
 	t.Parallel()
 	s := serve(t, testdb.SQLite(t), nil)
+	said := 0
 	for _, stop := range []string{"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"} {
 		for _, start := range []string{"START", "YES", "UNSTOP"} {
 			for _, step := range []struct {
 				word string
 				want int
 			}{{stop, 1}, {start, 0}} {
-				s.twilio(hooks.TwilioMessagesPath, url.Values{"From": {number}, "Body": {step.word}})
+				said++
+				s.twilio(hooks.TwilioMessagesPath,
+					url.Values{"MessageSid": {fmt.Sprintf("MM%032x", said)}, "From": {number}, "Body": {step.word}})
 				if got := len(s.suppressed()); got != step.want {
 					t.Errorf("after %s: %d suppressions, want %d", step.word, got, step.want)
 				}
@@ -352,7 +416,7 @@ func TestEachOfTwiliosWordsIsUnderstood(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsAwayIsWaitedFor(t *testing.T) {
+func TestAReportThatCannotBeWrittenIsNotTaken(t *testing.T) {
 	t.Parallel()
 	s := serve(t, testdb.SQLite(t), nil)
 	d := s.sent()
@@ -360,6 +424,6 @@ func TestADatabaseThatIsAwayIsWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if status, body := s.twilio(hooks.TwilioStatusPath+"?delivery="+d.ID, report("delivered", "")); status != http.StatusServiceUnavailable || body != "" {
-		t.Errorf("answered %d %q, so Twilio would not come again", status, body)
+		t.Errorf("answered %d %q, so it passes for taken", status, body)
 	}
 }

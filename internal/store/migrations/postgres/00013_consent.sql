@@ -10,6 +10,14 @@ CREATE TABLE notify_answers (
     heard_at TIMESTAMPTZ NOT NULL
 );
 
+-- The number of the last attempt before a person had the delivery opened again: that one and those before it are not in doubt.
+ALTER TABLE notify_deliveries ADD COLUMN doubt_ended INTEGER NOT NULL DEFAULT 0;
+
+-- Whose message it is that Twilio names. Emails are known by their delivery and stay out.
+CREATE INDEX notify_attempts_provider ON notify_attempts (provider_id) WHERE provider_id <> '' AND provider_id NOT LIKE '%@%';
+
 -- +goose Down
+DROP INDEX notify_attempts_provider;
+ALTER TABLE notify_deliveries DROP COLUMN doubt_ended;
 DROP TABLE notify_answers;
 DROP INDEX notify_suppressions_notification;
