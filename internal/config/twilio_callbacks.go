@@ -35,7 +35,8 @@ func (c *Config) CallbackURLs() []string {
 	if c.Access.PublicURL != "" {
 		bases = append(bases, c.Access.PublicURL)
 	}
-	if base, ours := strings.CutSuffix(c.Twilio.StatusCallback, twilio.StatusPath); ours && base != c.Access.PublicURL {
+	address, _, _ := strings.Cut(c.Twilio.StatusCallback, "#")
+	if base, ours := strings.CutSuffix(address, twilio.StatusPath); ours && base != c.Access.PublicURL {
 		bases = append(bases, base)
 	}
 	return bases
@@ -61,7 +62,9 @@ func reachable(address string) bool {
 }
 
 func (t Twilio) checkCallback() []error {
-	if _, ok := webAddress(t.StatusCallback); t.StatusCallback != "" && !ok {
+	// What follows # tells Twilio how often to call (twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
+	address, _, _ := strings.Cut(t.StatusCallback, "#")
+	if _, ok := webAddress(address); t.StatusCallback != "" && !ok {
 		return []error{errors.New("TWILIO_STATUS_CALLBACK must look like https://notify.example.com" + twilio.StatusPath + ", or be none")}
 	}
 	return nil

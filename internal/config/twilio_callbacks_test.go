@@ -27,6 +27,7 @@ func TestTwilioReportsToThePublicAddressWhereItCanReachThat(t *testing.T) {
 		"an API key without the token":           {append(append(account, key...), public), "", "https://notify.example.com"},
 		"an API key with the token for webhooks": {append(append(account, key...), public, "TWILIO_WEBHOOK_AUTH_TOKEN=token"), "https://notify.example.com/hooks/twilio/status", "https://notify.example.com"},
 		"a tunnel":                               {append(account, token, "TWILIO_STATUS_CALLBACK=https://tunnel.example.net/hooks/twilio/status"), "https://tunnel.example.net/hooks/twilio/status", "https://tunnel.example.net"},
+		"a tunnel, and again after a 503":        {append(account, token, "TWILIO_STATUS_CALLBACK=https://tunnel.example.net/hooks/twilio/status#rc=5&rp=all"), "https://tunnel.example.net/hooks/twilio/status#rc=5&rp=all", "https://tunnel.example.net"},
 		"a program of somebody's own":            {append(account, token, public, "TWILIO_STATUS_CALLBACK=https://elsewhere.example.net/mine"), "https://elsewhere.example.net/mine", "https://notify.example.com"},
 		"none, because somebody wants none":      {append(account, token, public, "TWILIO_STATUS_CALLBACK=none"), "", "https://notify.example.com"},
 	} {

@@ -23,7 +23,7 @@ import (
 func TestCreateHandsOverTheMessage(t *testing.T) {
 	t.Parallel()
 	s := start(t, created)
-	out := client(t, s, func(c *twilio.Config) { c.StatusCallback = "https://example.com/hooks/twilio?k=1" })
+	out := client(t, s, func(c *twilio.Config) { c.StatusCallback = "https://example.com/hooks/twilio?k=1#rc=5&rp=all" })
 	receipt, err := out.Create(t.Context(), params())
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestCreateHandsOverTheMessage(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"To": "+12025550123", "From": "+15005550006", "Body": "Order 7 is late.", "MessagingServiceSid": "",
-		"StatusCallback": "https://example.com/hooks/twilio?delivery=d1&k=1",
+		"StatusCallback": "https://example.com/hooks/twilio?delivery=d1&k=1#rc=5&rp=all",
 	} {
 		if got[0].form.Get(name) != want {
 			t.Errorf("%s = %q, want %q", name, got[0].form.Get(name), want)

@@ -196,9 +196,8 @@ func (t *Twilio) heed(ctx context.Context, form url.Values, signature string) er
 	})
 }
 
-// fail says that the call was not taken. Twilio comes again only where the address that it was given says so, for 15 seconds
-// at most (docs/operations.md): a report that is lost leaves its delivery as it is, an answer that is lost leaves Twilio's own
-// list, which the next message meets.
+// fail says that the call was not taken. Twilio comes again only where the address that it was given says so, and for no more
+// than 15 seconds: docs/operations.md tells what is lost then.
 func (t *Twilio) fail(c *gin.Context, err error) {
 	logFailure(c, t.config.Log, err)
 	c.Header("Retry-After", "60")
