@@ -75,7 +75,7 @@ type Doubts struct {
 // has. Of several people at the same moment, or a person and the provider's report, one is heard, and the others get a
 // *NotInDoubtError. A delivery that is not there is store.ErrNotFound.
 //
-// What the provider tells later counts all the same: that it arrived outweighs that somebody said it did not.
+// What the provider tells later counts all the same: its word outweighs a person's.
 func (d Doubts) End(ctx context.Context, id string, outcome Outcome, by retry.By) (eventID string, err error) {
 	err = d.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		delivery, err := locked(tx, id)

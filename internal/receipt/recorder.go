@@ -27,9 +27,9 @@ type Recorder struct{ DB *gorm.DB }
 //
 // A report counts when it is about the delivery's own recipient, and about a message that the delivery is known by or, as
 // long as it is not known to be sent, may be known by. That a message arrived outweighs everything, whatever is said
-// before or after it. That it was taken settles a delivery that is under way or in doubt, so that it is not handed over
+// before or after it; of a person's word so does that it failed. That it was taken settles a delivery that is under way or in doubt, so that it is not handed over
 // again. That it failed after all ends the delivery, with an entry in the error log, and when the recipient does not want
-// messages with a suppression.
+// messages with a suppression; that one is written whichever message of the delivery's the report is about.
 func (r Recorder) Record(ctx context.Context, report Report) (outcome Outcome, err error) {
 	if report.said() == Foreign || !report.wellFormed() {
 		return Foreign, nil
@@ -50,13 +50,19 @@ func record(tx *gorm.DB, report Report) (Outcome, error) {
 	if err != nil || d == nil {
 		return Foreign, err
 	}
+	said := report.said()
+	if said == Failed {
+		if err := suppressOnce(tx, d, report); err != nil {
+			return "", err
+		}
+	}
 	current, ours, err := belongs(tx, d, report.SID)
 	if err != nil || !ours {
 		return Foreign, err
 	}
-	said := report.said()
+	guessed := d.Status == store.DeliveryDelivered && d.ProviderID == "" // a person has said that it arrived
 	switch {
-	case d.Status == store.DeliveryDelivered, !current && said != Arrived:
+	case d.Status == store.DeliveryDelivered && (!guessed || said == Taken), !current && said != Arrived:
 		return Repeated, nil // of an earlier message, only that it arrived matters
 	case said == Taken && d.Done() && d.Status != store.DeliveryUnknown,
 		said == Failed && d.Status == store.DeliveryFailed && d.ProviderID == report.SID:
@@ -117,10 +123,18 @@ func belongs(tx *gorm.DB, d *store.Delivery, sid string) (current, ours bool, er
 	if others, err := store.OfAnother(tx, sid, d.ID); err != nil || others {
 		return false, false, err
 	}
+	var unnamed int64
+	err = tx.Model(&store.Attempt{}).Where("delivery_id = ? AND outcome = ? AND provider_id = ''", d.ID, string(store.DeliveryUnknown)).Count(&unnamed).Error
+	if err != nil {
+		return false, false, fmt.Errorf("look for attempts without an answer: %w", err)
+	}
 	// A message that nobody has written down: the answer to its hand-over was lost, or is on its way. When the delivery is
-	// known by another message this one is one too many, and there is nothing to tell of it.
+	// known by another message this one is one too many, and there is nothing to tell of it. When a person has said what
+	// became of it, Twilio has still not been heard.
 	open := !d.Taken() && (d.ProviderID == "" || !d.Done() || d.Status == store.DeliveryUnknown)
-	return open, open, nil
+	guessed := d.Status == store.DeliveryDelivered && d.ProviderID == "" && unnamed > 0
+	waits := !d.Done() && d.Attempts == d.DoubtEnded // a person has asked for another attempt, and none has begun
+	return (open || guessed) && !waits, open || guessed, nil
 }
 
 // nameAttempt writes the message down for the attempt that handed it over: the first one whose answer was lost, or the
@@ -165,7 +179,7 @@ func take(tx *gorm.DB, d *store.Delivery, report Report, now time.Time) error {
 // fail ends a delivery that was taken and did not arrive.
 func fail(tx *gorm.DB, d *store.Delivery, report Report, now time.Time) error {
 	changes := map[string]any{
-		"status": store.DeliveryFailed, "provider_id": report.SID, "error_code": report.code(), "updated_at": now,
+		"status": store.DeliveryFailed, "provider_id": report.SID, "error_code": report.code(), "updated_at": now, "delivered_at": nil,
 		"sent_at": gorm.Expr("COALESCE(sent_at, ?)", now),
 	}
 	if err := tx.Model(&store.Delivery{}).Where("id = ?", d.ID).Updates(changes).Error; err != nil {
@@ -175,12 +189,22 @@ func fail(tx *gorm.DB, d *store.Delivery, report Report, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := (store.Errors{}).RecordTx(tx, &store.ErrorEntry{
+	return store.Errors{}.RecordTx(tx, &store.ErrorEntry{
 		Code: string(rule.SendFailCode(d.Channel)), Source: "receipt", EventID: d.EventID, DeliveryID: d.ID, NotificationID: d.NotificationID,
 		Attempt: d.Attempts, Context: extra, DedupKey: "receipt:" + d.ID + ":" + report.SID,
 		Message: fmt.Sprintf("Twilio took it and then reports it as %s (code %s). Look the code up at twilio.com/docs/api/errors, mend what it names, then retry.",
 			report.Status, cmp.Or(report.Code, "none")),
-	}); err != nil {
+	})
+}
+
+// suppressOnce keeps further messages from a recipient who wants none, whatever the report comes to for the delivery: that
+// is said of the recipient. The same report again must not undo what the person has said since.
+func suppressOnce(tx *gorm.DB, d *store.Delivery, report Report) error {
+	if !OptOut(report.code()) {
+		return nil
+	}
+	fresh, err := store.Suppressions{}.HearTx(tx, "report:"+report.SID)
+	if err != nil || !fresh {
 		return err
 	}
 	return SuppressTx(tx, d, report.code())
