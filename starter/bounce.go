@@ -115,7 +115,11 @@ func told(r bounce.Result) string {
 	case bounce.Repeated:
 		return "delivery " + r.DeliveryID + ": nothing new"
 	case bounce.TooEarly:
-		return "delivery " + r.DeliveryID + " is still under way: try again later"
+		text := "delivery " + r.DeliveryID + " is still under way: try again later"
+		if r.Suppressed {
+			text += "; the address gets no more emails from now on"
+		}
+		return text
 	default:
 		text := "delivery " + r.DeliveryID + ": " + string(r.Outcome)
 		if r.Suppressed {

@@ -28,7 +28,7 @@ const (
 	Repeated       Outcome = "repeated"         // nothing in it is new
 	NoDelivery     Outcome = "unknown_delivery" // not about an email that was sent from here, or not any more
 	OtherRecipient Outcome = "other_recipient"  // about an address that the delivery did not go to: nothing was changed
-	TooEarly       Outcome = "too_early"        // the delivery is still under way: send the report again later
+	TooEarly       Outcome = "too_early"        // the delivery is still under way: send the report again later; its address may be suppressed already
 )
 
 // Result is what became of a report. It names no address.
@@ -102,9 +102,10 @@ func (r Recorder) one(tx *gorm.DB, report Report) (Result, error) {
 		result.Outcome = Repeated
 		return result, err
 	}
-	if !d.Done() {
+	if !d.Done() { // only the delivery has to wait: what the report says of the address holds for every other message to it
 		result.Outcome = TooEarly
-		return result, nil
+		result.Suppressed, err = r.suppress(tx, d, report)
+		return result, err
 	}
 	if err := (store.Errors{DB: tx}).RecordTx(tx, entry); err != nil {
 		return result, err

@@ -155,7 +155,11 @@ func TestAReportChangesItsDelivery(t *testing.T) {
 				return r
 			}, bounce.NoDelivery, state{Status: store.DeliverySent}},
 			"an answer that has not been written down": {store.DeliverySending, func(d *store.Delivery) bounce.Report { return about(d, bounce.Bounce, "5.1.1", "") },
-				bounce.TooEarly, state{Status: store.DeliverySending}},
+				bounce.TooEarly, state{Status: store.DeliverySending, Suppressed: []string{dead}}},
+			"a complaint while the delivery is retried": {store.DeliveryPending, func(d *store.Delivery) bounce.Report { return about(d, bounce.Complaint, "", "") },
+				bounce.TooEarly, state{Status: store.DeliveryPending, Suppressed: []string{spam}}},
+			"a full mailbox while the delivery is retried": {store.DeliveryPending, func(d *store.Delivery) bounce.Report { return about(d, bounce.Bounce, "5.2.2", "") },
+				bounce.TooEarly, state{Status: store.DeliveryPending}},
 			"an arrival before the answer was written down": {store.DeliverySending, func(d *store.Delivery) bounce.Report { return about(d, bounce.Delivered, "", "") },
 				bounce.TooEarly, state{Status: store.DeliverySending}},
 		} {
@@ -185,6 +189,42 @@ func TestAReportChangesItsDelivery(t *testing.T) {
 				}
 				wantState(t, db, d.ID, tc.want)
 			})
+		}
+	})
+}
+
+// TestAReportThatComesTooEarlySuppressesAtOnceAndCountsLater sends reports about a delivery that a person has had opened
+// again, twice, and once more when it has ended.
+func TestAReportThatComesTooEarlySuppressesAtOnceAndCountsLater(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		for kind, tc := range map[bounce.Kind]struct {
+			code  string
+			later bounce.Outcome
+			want  state
+		}{
+			bounce.Bounce:    {"5.1.1", bounce.Failed, state{store.DeliveryFailed, "bounce_5.1.1", []string{"EMAIL_SEND_FAIL resolved:false"}, nil}},
+			bounce.Complaint: {"", bounce.Recorded, state{store.DeliverySent, "", []string{"EMAIL_COMPLAINT resolved:false"}, nil}},
+		} {
+			address := string(kind) + "@example.org"
+			d := sent(t, db, func(d *store.Delivery) { d.Status, d.RetryEventID, d.Address = store.DeliveryPending, "r1", address })
+			report := about(d, kind, tc.code, "")
+			report.Recipient = address
+			suppressed := []string{address + " " + string(kind)}
+			for i := range 2 {
+				if got := record(t, db, report); got[0].Outcome != bounce.TooEarly || got[0].Suppressed != (i == 0) {
+					t.Errorf("time %d: it came to %+v", i+1, got[0])
+				}
+				wantState(t, db, d.ID, state{Status: store.DeliveryPending, Suppressed: suppressed})
+			}
+			if err := db.Model(d).Update("status", store.DeliverySent).Error; err != nil {
+				t.Fatal(err)
+			}
+			if got := record(t, db, report); got[0].Outcome != tc.later || got[0].Suppressed {
+				t.Errorf("when the delivery had ended, it came to %+v", got[0])
+			}
+			tc.want.Suppressed = suppressed
+			wantState(t, db, d.ID, tc.want)
 		}
 	})
 }
