@@ -36,7 +36,7 @@ func (m Mode) Words() string {
 	case Drop:
 		return "the connection is cut after the hand-over, before the answer, and the message is not kept: the sender cannot know"
 	case Lost:
-		return "the message is kept, and the connection is cut before the answer: the sender cannot know, and must not send it twice"
+		return "the message is kept, and the connection is cut before the answer: the sender cannot know. Of an SMS or a WhatsApp message it can ask; an email comes again, under the same Message-ID"
 	case Slow:
 		return fmt.Sprintf("the message is taken after %d seconds", int(slowAnswer.Seconds()))
 	case RateLimit:

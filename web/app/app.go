@@ -63,7 +63,7 @@ type Config struct {
 	Checks map[string]Check
 	// Pages mounts more routes; it may be nil.
 	Pages func(r *gin.Engine)
-	// Twilio is what Twilio's callbacks are proved with; without an account, none are taken.
+	// Twilio is what Twilio's callbacks are proved with; without an account, none are taken, and the log says so.
 	Twilio hooks.TwilioConfig
 	// Access says who may use the console; without it, there is none.
 	Access *access.Access
@@ -183,10 +183,9 @@ func (a *App) routes() *gin.Engine {
 	hooks.NewEmail(hooks.EmailConfig{
 		DB: a.config.DB, Secret: a.config.HookSecret, Sender: a.config.EmailSender, Log: a.config.Log,
 	}).Register(engine)
-	if twilio := a.config.Twilio; twilio.AccountSID != "" {
-		twilio.DB, twilio.Addresses, twilio.Log = a.config.DB, a.config.Addresses, a.config.Log
-		hooks.NewTwilio(twilio).Register(engine)
-	}
+	twilio := a.config.Twilio
+	twilio.DB, twilio.Addresses, twilio.Log = a.config.DB, a.config.Addresses, a.config.Log
+	hooks.NewTwilio(twilio).Register(engine)
 	if a.config.Pages != nil {
 		a.config.Pages(engine)
 	}

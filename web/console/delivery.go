@@ -166,7 +166,7 @@ func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
 	p.endedMoments()
 	p.addEnd(attempts)
 	slices.SortStableFunc(p.Timeline, func(a, b moment) int { return a.At.Compare(b.At) })
-	p.Retryable = p.row().Retryable() && !p.InDoubt() || p.Unwanted && p.Suppressed == nil && !p.Asked
+	p.Retryable = p.Suppressed == nil && (p.row().Retryable() && !p.InDoubt() || p.Unwanted && !p.Asked)
 	p.Live = !p.Done() || p.Asked || p.Status == store.DeliverySent && time.Since(p.UpdatedAt) < time.Hour && p.Channel != rule.Email
 	if p.Status == store.DeliveryPending && p.Attempts > 0 && p.Interval > 0 {
 		p.Due = new(p.UpdatedAt.Add(p.Interval))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
@@ -29,6 +30,8 @@ type EmailConfig struct {
 	// Sender is the From of emails, as people know it: Shop <shop@example.com>.
 	Sender string
 	Log    *slog.Logger
+	// Now is the clock; nil: the machine's.
+	Now func() time.Time
 }
 
 // Email takes what comes back about emails: bounces, complaints, and people who leave.
@@ -38,12 +41,17 @@ type Email struct {
 
 	mutex  sync.Mutex
 	loaded *unsubscribe.Tokens
+
+	takeBacks takeBacks
 }
 
 // NewEmail puts it together.
 func NewEmail(c EmailConfig) *Email {
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	return &Email{config: c, ui: ui.New()}
 }

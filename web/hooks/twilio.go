@@ -76,8 +76,8 @@ func (t *Twilio) Register(r gin.IRouter) {
 func (t *Twilio) proved(next func(c *gin.Context, form url.Values)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Header("Cache-Control", "no-store")
-		if t.config.AuthToken == "" || len(t.config.PublicURLs) == 0 {
-			t.config.Log.Warn("A callback of Twilio's was not taken: set TWILIO_WEBHOOK_AUTH_TOKEN to the account's primary token, and NOTIFY_PUBLIC_URL",
+		if t.config.AuthToken == "" || t.config.AccountSID == "" || len(t.config.PublicURLs) == 0 {
+			t.config.Log.Warn("A callback of Twilio's was not taken: the web app needs TWILIO_ACCOUNT_SID, TWILIO_WEBHOOK_AUTH_TOKEN (the account's primary token) and NOTIFY_PUBLIC_URL",
 				"path", c.FullPath())
 			c.AbortWithStatus(http.StatusServiceUnavailable)
 			return

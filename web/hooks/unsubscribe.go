@@ -2,8 +2,10 @@ package hooks
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"net/mail"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -49,6 +51,7 @@ var (
 		"The email that it belongs to is not kept any more, so we cannot tell whom it was sent to. Use the link of a newer one, or answer to the sender."}
 	errForm    = &refusal{http.StatusBadRequest, "This cannot be done", "The form is not one of this page. Open the link of the email again."}
 	errTooMuch = &refusal{http.StatusRequestEntityTooLarge, "This is too large", "No form here is as large as this."}
+	errOften   = &refusal{http.StatusTooManyRequests, "Not so often", "Nothing was changed: this link has changed its mind often within an hour. Come back in an hour; to unsubscribe is possible at any time."}
 	errAway    = &refusal{http.StatusServiceUnavailable, "Try again in a moment", "Nothing was changed: our database cannot be reached now."}
 	errOurs    = &refusal{http.StatusInternalServerError, "Something went wrong here", "Nothing was changed. It is our mistake, not yours, and the log says what."}
 )
@@ -160,6 +163,11 @@ func (e *Email) leave(c *gin.Context) error {
 	case "all":
 		err = suppressions.Unsubscribe(ctx, d, true, "link")
 	case "nothing":
+		wait, allowed := e.takeBacks.another(d.ID, e.config.Now())
+		if !allowed {
+			c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			return errOften
+		}
 		err = suppressions.Resubscribe(ctx, d)
 	default:
 		return errForm

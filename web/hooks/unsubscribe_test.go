@@ -17,6 +17,7 @@ import (
 	"github.com/emersion/go-smtp"
 	"gorm.io/gorm"
 
+	"github.com/silquetech/silque-notifications/internal/audit"
 	"github.com/silquetech/silque-notifications/internal/channel"
 	"github.com/silquetech/silque-notifications/internal/channel/email"
 	"github.com/silquetech/silque-notifications/internal/outbox"
@@ -24,6 +25,7 @@ import (
 	"github.com/silquetech/silque-notifications/internal/store"
 	"github.com/silquetech/silque-notifications/internal/testdb"
 	"github.com/silquetech/silque-notifications/internal/unsubscribe"
+	"github.com/silquetech/silque-notifications/web/hooks"
 )
 
 const formType = "application/x-www-form-urlencoded"
@@ -247,6 +249,47 @@ func TestWhatThePersonSaysOutlastsAnEntryMadeByHand(t *testing.T) {
 		h.choose(h.link(d), "nothing")
 		if left := fmt.Sprint(h.suppressions()); left != "[ann@example.org complaint ]" {
 			t.Errorf("a complaint, after the leaving was taken back: %s", left)
+		}
+	})
+}
+
+// TestOneLinkDoesNotFillTheAuditLog changes its mind without end.
+func TestOneLinkDoesNotFillTheAuditLog(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		now := time.Date(2026, 5, 1, 12, 30, 0, 0, time.UTC)
+		h := open(t, db, func(c *hooks.EmailConfig) { c.Now = func() time.Time { return now } })
+		d, other := h.sent(nil), h.sent(func(d *store.Delivery) { d.Address = "bob@example.org" })
+		lines := func() int {
+			t.Helper()
+			records, _, err := audit.List(t.Context(), db, audit.Filter{Target: "suppression"}, "", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(records)
+		}
+		for i := range 15 {
+			h.choose(h.link(d), "all")
+			got := h.choose(h.link(d), "nothing")
+			switch want := i < 10; {
+			case want && got.status != http.StatusSeeOther:
+				t.Errorf("time %d: answered %d", i+1, got.status)
+			case !want && (got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "1800" || !strings.Contains(got.body, "Not so often")):
+				t.Errorf("time %d: answered %d, Retry-After %q: %s", i+1, got.status, got.header.Get("Retry-After"), got.body)
+			}
+		}
+		if got := lines(); got != 21 {
+			t.Errorf("%d lines in the audit log, want 21", got)
+		}
+		if got := fmt.Sprint(h.suppressions()); got != "[ann@example.org unsubscribe ]" {
+			t.Errorf("in the end: %s; to leave must always be possible", got)
+		}
+		if got := h.choose(h.link(other), "nothing"); got.status != http.StatusSeeOther {
+			t.Errorf("another link: answered %d", got.status)
+		}
+		now = now.Add(time.Hour)
+		if got := h.choose(h.link(d), "nothing"); got.status != http.StatusSeeOther || len(h.suppressions()) > 0 {
+			t.Errorf("an hour later: answered %d, left %v", got.status, h.suppressions())
 		}
 	})
 }
