@@ -20,14 +20,18 @@ var migrations embed.FS
 const versionTable = "notify_migrations"
 
 // On SQLite two processes that begin at the same moment both find the same work to do; the one that comes second fails,
-// whole and without effect, and looks again.
+// whole and without effect, and looks again. On Postgres so does a migration that waited for a program which waited for it.
 const (
-	sqliteTries = 8
-	sqlitePause = 100 * time.Millisecond
+	migrationTries = 8
+	migrationPause = 100 * time.Millisecond
 )
 
+// deadlock is Postgres' code for whoever is given up of those that wait for each other.
+const deadlock = "40P01"
+
 // Migrate brings the tables up to date, and does nothing when they are. Several processes may call it at once: on
-// Postgres they wait for each other on an advisory lock, on SQLite the later ones try again.
+// Postgres they wait for each other on an advisory lock, on SQLite the later ones try again. Programs of an earlier
+// version may be at work meanwhile.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	provider, err := migrationProvider(db)
 	if err != nil {
@@ -38,15 +42,20 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 		if err == nil {
 			return nil
 		}
-		if db.Name() != "sqlite" || try == sqliteTries {
+		if try == migrationTries || db.Name() != "sqlite" && !deadlocked(err) {
 			return fmt.Errorf("store: migrate: %w", err)
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("store: migrate: %w", errors.Join(ctx.Err(), err))
-		case <-time.After(sqlitePause * time.Duration(try)):
+		case <-time.After(migrationPause * time.Duration(try)):
 		}
 	}
+}
+
+func deadlocked(err error) bool {
+	var coded interface{ SQLState() string }
+	return errors.As(err, &coded) && coded.SQLState() == deadlock
 }
 
 // ErrTablesOld says that Migrate has something to do.

@@ -19,10 +19,12 @@ CREATE INDEX notify_suppressions_channel ON notify_suppressions (channel, id);
 CREATE INDEX notify_suppressions_reason ON notify_suppressions (reason, id);
 CREATE INDEX notify_suppressions_address ON notify_suppressions (address, id);
 
+-- When the provider said that it arrived.
+-- Deliveries before attempts, as programs of before do that are still at work: whoever goes the other way waits for them
+-- while they wait.
+ALTER TABLE notify_deliveries ADD COLUMN delivered_at TIMESTAMPTZ;
 -- What the provider called the message of each attempt: its reports name one of them, not always the last.
 ALTER TABLE notify_attempts ADD COLUMN provider_id TEXT COLLATE "C" NOT NULL DEFAULT '';
--- When the provider said that it arrived.
-ALTER TABLE notify_deliveries ADD COLUMN delivered_at TIMESTAMPTZ;
 
 -- +goose Down
 ALTER TABLE notify_deliveries DROP COLUMN delivered_at;

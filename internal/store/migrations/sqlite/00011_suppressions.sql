@@ -19,10 +19,10 @@ CREATE INDEX notify_suppressions_channel ON notify_suppressions (channel, id);
 CREATE INDEX notify_suppressions_reason ON notify_suppressions (reason, id);
 CREATE INDEX notify_suppressions_address ON notify_suppressions (address, id);
 
--- What the provider called the message of each attempt: its reports name one of them, not always the last.
-ALTER TABLE notify_attempts ADD COLUMN provider_id TEXT NOT NULL DEFAULT '';
 -- When the provider said that it arrived.
 ALTER TABLE notify_deliveries ADD COLUMN delivered_at DATETIME;
+-- What the provider called the message of each attempt: its reports name one of them, not always the last.
+ALTER TABLE notify_attempts ADD COLUMN provider_id TEXT NOT NULL DEFAULT '';
 
 -- +goose Down
 ALTER TABLE notify_deliveries DROP COLUMN delivered_at;
