@@ -49,6 +49,8 @@ type deliveryPage struct {
 	// Interval is the wait between two attempts, and Limit how many it gets by itself; zero when they are not known.
 	Interval time.Duration
 	Limit    int
+	// SinceLost is how many attempts have followed the one in doubt.
+	SinceLost int
 	// Asked: a person's retry of it has not come to its end.
 	Asked     bool
 	Timeline  []moment
@@ -157,6 +159,9 @@ func (s *Console) addTimeline(ctx context.Context, p *deliveryPage) error {
 	}
 	if p.Status == store.DeliverySending && p.ClaimedAt != nil {
 		p.add(moment{At: *p.ClaimedAt, What: fmt.Sprintf("Attempt %d began and is under way", p.Attempts)})
+	}
+	if lost := p.Lost(attempts); lost != nil {
+		p.SinceLost = p.Attempts - lost.Number
 	}
 	p.endedMoments()
 	p.addEnd(attempts)

@@ -32,18 +32,19 @@ var saidWords = map[doubt.Outcome]string{
 // InDoubt is whether a person can end a doubt now.
 func (p *deliveryPage) InDoubt() bool { return p.Status == store.DeliveryUnknown && !p.Asked }
 
-// AskedAlready says what was asked before a person is.
+// AskedAlready says what was asked before a person is. That a list was searched and held nothing is not known: Twilio may not
+// have answered, and few values of a template tell too little.
 func (p *deliveryPage) AskedAlready() string {
 	switch {
 	case p.Channel == rule.Email:
 		return "A mail server cannot be asked. Every copy of the email has the same Message-ID, by which its log can be searched, and by which some " +
 			"mail programs show one of two copies; it begins with:"
-	case p.Attempts < 2:
-		return "Twilio’s list of messages was not searched: that is done before another attempt, and there was none. Look for the number in Twilio’s " +
+	case p.SinceLost == 0:
+		return "Twilio’s list of messages was not searched: that is done before another attempt, and there was none since. Look for the number in Twilio’s " +
 			"console, under the message logs."
 	default:
-		return "Before each further attempt Twilio’s list of messages was searched for this number, sender and text, without finding it. It is not " +
-			"asked again after the last attempt: look for the number in Twilio’s console, under the message logs."
+		return "Before an attempt that follows one in doubt, Twilio’s list of messages is searched for this number, sender and text, where these " +
+			"tell enough. What came of that is not kept, and it is not asked again after the last attempt: look for the number in Twilio’s console, under the message logs."
 	}
 }
 

@@ -47,6 +47,13 @@ func TestADoubtIsExplainedAndEndedByAPerson(t *testing.T) {
 		mail := unknown(t, db, rule.Email, 3)
 		v.holds(v.page("/deliveries/"+mail.ID), "Did it arrive?", "A mail server cannot be asked", "<code>"+mail.ID+"@</code>")
 		v.holds(v.page("/deliveries/"+unknown(t, db, rule.SMS, 1).ID), "was not searched")
+		again := unknown(t, db, rule.SMS, 3)
+		if err := db.Exec("UPDATE notify_deliveries SET doubt_ended = 2 WHERE id = ?", again.ID).Error; err != nil {
+			t.Fatal(err)
+		}
+		page := v.page("/deliveries/" + again.ID)
+		v.holds(page, "was not searched")
+		v.lacks(page, "list of messages is searched")
 		for outcome, test := range map[string]struct {
 			said string
 			page []string
@@ -57,7 +64,7 @@ func TestADoubtIsExplainedAndEndedByAPerson(t *testing.T) {
 		} {
 			d := unknown(t, db, rule.SMS, 3)
 			page := v.page("/deliveries/" + d.ID)
-			v.holds(page, "Did it arrive?", "list of messages was searched", `value="arrived"`, `value="did_not_arrive"`, `value="retry"`, "gets it twice")
+			v.holds(page, "Did it arrive?", "list of messages is searched", "What came of that is not kept", `value="arrived"`, `value="did_not_arrive"`, `value="retry"`, "gets it twice")
 			v.lacks(page, "/deliveries/retry?id=")
 			answer := v.post("/deliveries/"+d.ID+"/resolve", "outcome", outcome)
 			if answer.Header().Get("Location") != "/deliveries/"+d.ID || !strings.Contains(v.access.said(), test.said) {
