@@ -62,7 +62,7 @@ func record(tx *gorm.DB, report Report) (Outcome, error) {
 	}
 	guessed := d.Status == store.DeliveryDelivered && d.ProviderID == "" // a person has said that it arrived
 	switch {
-	case d.Status == store.DeliveryDelivered && (!guessed || said == Taken), !current && said != Arrived:
+	case d.Status == store.DeliveryDelivered && !guessed, !current && said != Arrived:
 		return Repeated, nil // of an earlier message, only that it arrived matters
 	case said == Taken && d.Done() && d.Status != store.DeliveryUnknown,
 		said == Failed && d.Status == store.DeliveryFailed && d.ProviderID == report.SID:
