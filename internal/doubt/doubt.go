@@ -142,6 +142,11 @@ func again(tx *gorm.DB, id string, by retry.By) (eventID string, err error) {
 	case err != nil:
 		return "", err
 	case len(result.Skipped) == 0:
+		// The person wants it sent whatever the provider has.
+		err := tx.Model(&store.Delivery{}).Where("id = ?", id).UpdateColumn("doubt_ended", gorm.Expr("attempts")).Error
+		if err != nil {
+			return "", fmt.Errorf("end the doubt of a delivery: %w", err)
+		}
 		return result.EventIDs[0], nil
 	case result.Skipped[0].Reason == retry.ReasonSuppressed:
 		return "", ErrSuppressed

@@ -60,7 +60,6 @@ func (b *book) ends() map[string]func(deliveryID string) {
 		"Twilio reports that it failed":          func(id string) { b.reports(id, first, "undelivered") },
 		"a person says that it did not arrive":   func(id string) { b.says(id, doubt.DidNotArrive) },
 		"a person has it sent again":             func(id string) { b.says(id, doubt.Retry) },
-		"a person retries it among many of them": func(string) {},
 	}
 }
 
@@ -82,6 +81,18 @@ func TestADoubtThatHasEndedDoesNotComeBack(t *testing.T) {
 			if log := b.errorLog(store.ErrorFilter{DeliveryID: p.ID})[0]; !strings.HasPrefix(log.Message, "Refused for good at attempt 2") {
 				t.Errorf("%s, and the retry is refused: the error log says %q", name, log.Message)
 			}
+		}
+	})
+}
+
+// TestARetryOfOneInDoubtAmongManyAsksTheProviderFirst: nobody has said of it that it did not arrive.
+func TestARetryOfOneInDoubtAmongManyAsksTheProviderFirst(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *book) {
+		p := b.lost()
+		b.retried(p.ID)
+		if c := b.claim(p.ID, 2); c.DoubtfulSince == nil {
+			t.Error("it is handed over again without a look at the provider's list")
 		}
 	})
 }

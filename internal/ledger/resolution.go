@@ -136,7 +136,8 @@ func (l *Ledger) reopen(tx *gorm.DB, workflowID string, r activities.Resolution,
 		Updates(map[string]any{
 			"valid_until": nil, // a person wants it after all
 			"status":      store.DeliveryPending, "retry_event_id": r.EventID, "workflow_id": workflowID, "updated_at": now,
-			"doubt_ended": gorm.Expr("attempts"),
+			// Of one in doubt, Twilio's list is asked before it is handed over again, unless a person has said more (internal/doubt).
+			"doubt_ended": gorm.Expr("CASE WHEN status = 'unknown' THEN doubt_ended ELSE attempts END"),
 		})
 	if result.Error != nil {
 		return "", fmt.Errorf("ledger: reopen delivery %s: %w", r.Reopen, result.Error)

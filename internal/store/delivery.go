@@ -65,8 +65,8 @@ type Delivery struct {
 	WorkflowID string
 	// RetryEventID is the event by which a person asked for another try; empty otherwise.
 	RetryEventID string
-	// DoubtEnded is how many attempts there were when a person had it opened again last: whatever became of their messages
-	// is known or has been put up with, so none of them is in doubt any more.
+	// DoubtEnded is how many attempts there were when a person had a failed delivery opened again, or wanted one in doubt sent
+	// once more: whatever became of their messages is known or has been put up with, so none of them is in doubt any more.
 	DoubtEnded int
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
