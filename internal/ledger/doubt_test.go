@@ -57,9 +57,9 @@ func (b *book) reports(deliveryID, sid, status string) {
 // ends are the ways in which the doubt about a delivery ends before it is handed over again.
 func (b *book) ends() map[string]func(deliveryID string) {
 	return map[string]func(deliveryID string){
-		"Twilio reports that it failed":          func(id string) { b.reports(id, first, "undelivered") },
-		"a person says that it did not arrive":   func(id string) { b.says(id, doubt.DidNotArrive) },
-		"a person has it sent again":             func(id string) { b.says(id, doubt.Retry) },
+		"Twilio reports that it failed":        func(id string) { b.reports(id, first, "undelivered") },
+		"a person says that it did not arrive": func(id string) { b.says(id, doubt.DidNotArrive) },
+		"a person has it sent again":           func(id string) { b.says(id, doubt.Retry) },
 	}
 }
 
