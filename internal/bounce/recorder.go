@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/internal/address"
 	"github.com/silquetech/silque-notifications/internal/rule"
@@ -126,13 +125,9 @@ func told(tx *gorm.DB, report Report) (*store.Delivery, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // a name that is none of ours
 	}
-	query := tx.Omit("body_text", "body_html", "details")
-	if tx.Name() == "postgres" {
-		query = query.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
-	}
-	d := new(store.Delivery)
-	switch err := query.Take(d, "id = ?", id.String()).Error; {
-	case errors.Is(err, gorm.ErrRecordNotFound):
+	d, err := store.Deliveries{}.HoldTx(tx, id.String())
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the delivery: %w", err)

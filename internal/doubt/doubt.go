@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/silquetech/silque-notifications/internal/audit"
 	"github.com/silquetech/silque-notifications/internal/retry"
@@ -78,7 +77,7 @@ type Doubts struct {
 // What the provider tells later counts all the same: its word outweighs a person's.
 func (d Doubts) End(ctx context.Context, id string, outcome Outcome, by retry.By) (eventID string, err error) {
 	err = d.DB.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		delivery, err := locked(tx, id)
+		delivery, err := store.Deliveries{}.HoldTx(tx, id)
 		if err != nil {
 			return err
 		}
@@ -106,21 +105,6 @@ func (d Doubts) End(ctx context.Context, id string, outcome Outcome, by retry.By
 		d.Nudge()
 	}
 	return eventID, nil
-}
-
-// locked reads a delivery without its texts and, on Postgres, holds it until the transaction ends: people and reports come
-// one after the other. SQLite's transactions do so anyway.
-func locked(tx *gorm.DB, id string) (*store.Delivery, error) {
-	query := tx.Omit("body_text", "body_html", "details")
-	if tx.Name() == "postgres" {
-		query = query.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
-	}
-	delivery := new(store.Delivery)
-	err := query.Take(delivery, "id = ?", id).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, store.ErrNotFound
-	}
-	return delivery, err
 }
 
 // notInDoubt tells what has happened.

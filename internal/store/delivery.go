@@ -161,6 +161,20 @@ func (s Deliveries) Get(ctx context.Context, id string) (*Delivery, error) {
 	return d, nil
 }
 
+// HoldTx reads one delivery without its texts, or gives ErrNotFound. On Postgres it is held until the caller's transaction
+// ends, so that attempts, reports and people come one after the other; SQLite's transactions do so anyway.
+func (Deliveries) HoldTx(tx *gorm.DB, id string) (*Delivery, error) {
+	query := session(tx).Omit("body_text", "body_html", "details")
+	if tx.Name() == "postgres" {
+		query = query.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+	}
+	d := new(Delivery)
+	if err := query.Take(d, "id = ?", id).Error; err != nil {
+		return nil, found(err)
+	}
+	return d, nil
+}
+
 // Attempts reads the tries of one delivery, in their order.
 func (s Deliveries) Attempts(ctx context.Context, id string) ([]Attempt, error) {
 	attempts := []Attempt{}

@@ -212,12 +212,12 @@ func (s Suppressions) Remove(ctx context.Context, id, by string) (removed *Suppr
 func recordSuppression(tx *gorm.DB, change string, s *Suppression, by string) error {
 	return audit.RecordTx(tx, audit.Entry{
 		Actor: by, Action: "suppression." + change, TargetID: s.ID,
-		Detail: fmt.Sprintf("%s, %s: %s", s.Channel, s.Reason, masked(s.Address)),
+		Detail: fmt.Sprintf("%s, %s: %s", s.Channel, s.Reason, Masked(s.Address)),
 	})
 }
 
-// masked gives as much of an address as tells one from the next: a…@example.com, …0123.
-func masked(address string) string {
+// Masked gives as much of an address as tells one from the next: a…@example.com, …0123.
+func Masked(address string) string {
 	if name, domain, ok := strings.Cut(address, "@"); ok {
 		return name[:min(1, len(name))] + "…@" + domain
 	}

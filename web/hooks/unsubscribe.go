@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/mail"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -122,7 +121,7 @@ func (e *Email) showLeaving(c *gin.Context) error {
 		return err
 	}
 	data := leaving{
-		Address: masked(d.Address), Sender: sender(e.config.Sender), Subject: d.Subject, Single: d.NotificationID != "",
+		Address: store.Masked(d.Address), Sender: sender(e.config.Sender), Subject: d.Subject, Single: d.NotificationID != "",
 		All: unsubscribed(all), Own: unsubscribed(own),
 		Held: all != nil && !unsubscribed(all) || own != nil && !unsubscribed(own),
 	}
@@ -201,12 +200,6 @@ func readForm(r *http.Request) error {
 
 func unsubscribed(s *store.Suppression) bool {
 	return s != nil && s.Reason == store.SuppressedUnsubscribe
-}
-
-// masked gives as much of an address as its owner needs to know it: a…@example.com.
-func masked(address string) string {
-	name, domain, _ := strings.Cut(address, "@")
-	return name[:min(1, len(name))] + "…@" + domain
 }
 
 // sender gives the name of a From, or its address when it has none.
